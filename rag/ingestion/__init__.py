@@ -1,0 +1,23 @@
+"""From a file to chunks and vectors in a collection: read, chunk, embed, store."""
+
+from rag.ingestion.building import build_collection, fill_collection, health, rebuild_index
+from rag.ingestion.doctor import doctor
+from rag.ingestion.ingest import Preview, ingest, preview, start_ingest
+from rag.ingestion.rendering import PageImage, render_page
+from rag.ingestion.samples import Samples, load_samples
+
+__all__ = [
+    "PageImage",
+    "Preview",
+    "Samples",
+    "build_collection",
+    "doctor",
+    "fill_collection",
+    "health",
+    "ingest",
+    "load_samples",
+    "preview",
+    "rebuild_index",
+    "render_page",
+    "start_ingest",
+]

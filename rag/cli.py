@@ -1,0 +1,435 @@
+"""The command line: `rag ingest | search | ask | usage | doctor`.
+
+Exit codes: 0 done, 1 an expected failure (one sentence on stderr), 2 wrong usage, 3 some files failed (each listed). With `--json`
+only JSON goes to stdout; progress and messages go to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+import rag
+from rag import RagError
+from rag.jobs import Job
+from rag.types import Answer, FileReport, Hit, IngestReport, SearchOptions, SearchResult
+
+F = TypeVar("F", bound=Callable[..., Any])
+_MODES = click.Choice(["hybrid", "semantic", "keyword"])
+
+
+def main() -> None:
+    """Run the command line; expected failures end as one sentence on stderr, never as a traceback."""
+    logging.basicConfig(level=logging.WARNING if os.environ.get("RAG_DEBUG") else logging.CRITICAL, stream=sys.stderr)
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        _fail("Stopped.", 1)
+    except click.UsageError as error:
+        error.show(sys.stderr)
+        sys.exit(2)
+    except click.ClickException as error:
+        _fail(error.format_message(), 1)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except RagError as error:
+        _fail(str(error), 1)
+    except ValueError as error:
+        _fail(f"{error}.".replace("..", "."), 2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away; nothing is wrong
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("RAG_DEBUG"):
+            raise
+        _fail(f"Unexpected failure ({type(error).__name__}); set RAG_DEBUG=1 to see where, and report it.", 1)
+
+
+def _fail(sentence: str, code: int) -> None:
+    click.echo(f"rag: {sentence}", err=True)
+    sys.exit(code)
+
+
+def _data_option(command: F) -> F:
+    return click.option(
+        "--data", type=click.Path(path_type=Path), help="Data folder; else RAG_DATA_DIR, else data/workbench."
+    )(command)
+
+
+def _json_option(command: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on stdout.")(command)
+
+
+def _search_options(command: F) -> F:
+    for option in (
+        click.option("--document", "documents", multiple=True, metavar="NAME", help="Only this document; repeatable."),
+        click.option("--collection", metavar="NAME", help="Collection to search; the default one when not given."),
+        click.option("--mode", type=_MODES, default="hybrid", show_default=True),
+        click.option("--threshold", type=click.FloatRange(0, 1), help="Keep hits with at least this match score."),
+        click.option("--top-k", type=click.IntRange(1, 200), default=6, show_default=True, help="At most N hits."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="rag-workbench", prog_name="rag")
+def cli() -> None:
+    """Ask questions of a pile of documents and trust the answers."""
+
+
+# --- ingest ---------------------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--collection", metavar="NAME", help="Collection to add to, made when missing.")
+@_data_option
+@_json_option
+def ingest(paths: tuple[Path, ...], collection: str | None, data: Path | None, as_json: bool) -> None:
+    """Add files, or every supported file below folders, to a collection."""
+    with rag.open_workbench(data) as bench:
+        target = _collection_made(bench, collection)
+        job = rag.start_ingest(bench, list(paths), collection=target)
+        _follow(job)
+        if job.result is None:
+            raise RagError(job.error or "Stopped.")
+        report = job.result
+    _print_report(report, as_json)
+    if any(f.status in ("failed", "empty") for f in report.files):
+        sys.exit(3)
+    if report.stopped:
+        sys.exit(1)
+
+
+def _collection_made(bench: rag.Workbench, name: str | None) -> str | None:
+    if name and name not in {c.name for c in bench.catalog.collections()}:
+        bench.create_collection(name)
+    return name
+
+
+def _follow(job: Job[Any]) -> None:
+    """Show the job's progress on a terminal until it ends; Ctrl-C stops it and keeps what is finished."""
+    shown = sys.stderr.isatty()
+    try:
+        while not job.wait(0.2 if shown else 0.05):
+            if shown:
+                p = job.progress
+                left = f", {p.remaining_s:.0f} s left" if p.remaining_s is not None else ""
+                text = f"{p.message}  {p.done}/{p.total} {p.unit} ({p.rate_per_s:.0f}/s{left})"
+                click.echo(f"\r\x1b[K{text[:100]}", nl=False, err=True)
+    except KeyboardInterrupt:
+        job.stop()
+        job.wait()
+    if shown:
+        click.echo("\r\x1b[K", nl=False, err=True)
+
+
+def _print_report(report: IngestReport, as_json: bool) -> None:
+    for f in report.files:
+        if f.status in ("failed", "empty"):
+            click.echo(f"rag: {f.path or f.name}: {f.message}", err=True)
+    if as_json:
+        _print_json(
+            {
+                "files": [_file_json(f) for f in report.files],
+                "collection": report.collection,
+                "usage": {"input_tokens": report.usage.input_tokens, "estimated": report.usage.estimated},
+                "stopped": report.stopped,
+            }
+        )
+        return
+    for f in report.files:
+        detail = f"{f.chunks} chunks, {f.pages} pages" if f.chunks else f.message
+        click.echo(f"{f.status:9}{f.name}  {detail}")
+        for warning in f.warnings:
+            click.echo(f"         {warning}")
+
+
+def _file_json(f: FileReport) -> dict[str, Any]:
+    keys = ("path", "name", "status", "document_id", "chunks", "pages", "message", "warnings", "timings")
+    return {key: getattr(f, key) for key in keys}
+
+
+# --- search ---------------------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.argument("question", required=False)
+@click.option(
+    "--questions",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Search every question of a JSONL file (`text` or `question`), one result a line, in order.",
+)
+@_search_options
+@click.option("--weight", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share of the semantic side.")
+@_data_option
+@_json_option
+def search(
+    question: str | None,
+    questions: Path | None,
+    top_k: int,
+    threshold: float | None,
+    mode: Any,
+    documents: tuple[str, ...],
+    collection: str | None,
+    weight: float,
+    data: Path | None,
+    as_json: bool,
+) -> None:
+    """Find the chunks that answer QUESTION, with every part of their score."""
+    if (question is None) == (questions is None):
+        raise click.UsageError("Give one QUESTION, or --questions FILE.jsonl.")
+    with rag.open_workbench(data, read_only=True) as bench:
+        options = SearchOptions(
+            mode, top_k, threshold, weight, document_ids=_document_ids(bench, collection, documents)
+        )
+        if question is not None:
+            result = rag.search(bench, question, collection=collection, options=options)
+            _print_json(_search_json(result)) if as_json else _print_hits(result)
+            return
+        assert questions is not None
+        for number, text in _questions(questions):
+            try:
+                line = _search_json(rag.search(bench, text, collection=collection, options=options))
+            except RagError as error:
+                raise RagError(f"Line {number} of {questions}: {error}") from error
+            _print_json(line)
+
+
+def _questions(path: Path) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            text = row if isinstance(row, str) else row.get("text") or row["question"]
+        except (ValueError, KeyError, AttributeError, TypeError):
+            raise RagError(f'Line {number} of {path} is not JSON with a "text" or "question"; correct it.') from None
+        yield number, str(text)
+
+
+def _document_ids(bench: rag.Workbench, collection: str | None, names: tuple[str, ...]) -> tuple[str, ...]:
+    target = bench.collection(collection)
+    held = bench.catalog.documents(target.id)
+    found: list[str] = []
+    for name in names:
+        ids = [d.id for d in held if name in (d.name, d.id)]
+        if not ids:
+            known = ", ".join(d.name for d in held[:10])
+            raise RagError(f"No document is named {name!r} in collection {target.name!r}; it holds: {known or 'nothing'}.")
+        found += ids
+    return tuple(found)
+
+
+def _search_json(result: SearchResult) -> dict[str, Any]:
+    o = result.options
+    return {
+        "question": result.question,
+        "hits": [_hit_json(h) for h in result.hits],
+        "near_misses": [_hit_json(h) for h in result.near_misses],
+        "options": {
+            "collection": result.collection.name,
+            "mode": o.mode,
+            "top_k": o.top_k,
+            "threshold": result.threshold,
+            "weight": o.weight,
+            "pool": o.pool,
+            "document_ids": list(o.document_ids),
+            "searched": result.used_index,
+        },
+        "timings": result.timings,
+    }
+
+
+def _hit_json(h: Hit) -> dict[str, Any]:
+    return {
+        "rank": h.rank,
+        "document": h.document_name,
+        "document_id": h.chunk.document_id,
+        "chunk_id": h.chunk.id,
+        "start": h.chunk.start,
+        "end": h.chunk.end,
+        "pages": h.chunk.pages,
+        "heading": h.chunk.heading,
+        "text": h.chunk.text,
+        "score": h.score,
+        "cosine": h.parts.cosine,
+        "keyword": h.parts.keyword,
+        "coverage": h.parts.coverage,
+        "short_by": h.short_by,
+    }
+
+
+def _print_hits(result: SearchResult) -> None:
+    if not result.hits:
+        click.echo("Not found in these documents.")
+    for h in result.hits:
+        click.echo(f"{h.rank:2}. {h.score:.2f}  {_place(h.document_name, h.chunk.pages)}")
+        click.echo(f"    {' '.join(h.chunk.text.split())[:300]}")
+    for h in result.near_misses[:3]:
+        click.echo(f"    near miss, {h.short_by:.2f} short: {_place(h.document_name, h.chunk.pages)}")
+
+
+def _place(name: str, pages: tuple[int, ...]) -> str:
+    return f"{name}, p. {'–'.join(str(p) for p in sorted({pages[0], pages[-1]}))}" if pages else name
+
+
+# --- ask ------------------------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.argument("question")
+@click.option("--model", metavar="PROVIDER/MODEL", default="local/extractive", show_default=True)
+@_search_options
+@_data_option
+@_json_option
+def ask(
+    question: str,
+    model: str,
+    top_k: int,
+    threshold: float | None,
+    mode: Any,
+    documents: tuple[str, ...],
+    collection: str | None,
+    data: Path | None,
+    as_json: bool,
+) -> None:
+    """Answer QUESTION from the documents, with citations."""
+    with rag.open_workbench(data, read_only=True) as bench:
+        options = SearchOptions(mode, top_k, threshold, document_ids=_document_ids(bench, collection, documents))
+        result = rag.search(bench, question, collection=collection, options=options)
+        stream = rag.generate(bench, result, options=rag.GenerateOptions(model=model))
+        if not as_json:
+            for piece in stream.tail():
+                click.echo(piece, nl=False)
+        answer = stream.wait()
+    if answer.finish == "failed":
+        raise RagError(answer.error)
+    _print_json(_answer_json(question, answer)) if as_json else _print_citations(answer)
+
+
+def _answer_json(question: str, answer: Answer) -> dict[str, Any]:
+    return {
+        "question": question,
+        "text": answer.text,
+        "found": answer.found,
+        "citations": [
+            {
+                "marker": c.marker,
+                "document": c.hit.document_name,
+                "document_id": c.hit.chunk.document_id,
+                "pages": c.pages,
+                "start": c.start,
+                "end": c.end,
+                "quote": c.quote,
+            }
+            for c in answer.citations
+        ],
+        "checks": [],
+        "usage": {
+            "input_tokens": answer.usage.input_tokens,
+            "output_tokens": answer.usage.output_tokens,
+            "cost_usd": answer.cost_usd,
+            "estimated": answer.usage.estimated,
+        },
+        "model": answer.model,
+        "finish": answer.finish,
+    }
+
+
+def _print_citations(answer: Answer) -> None:
+    click.echo("\n")
+    if answer.label:
+        click.echo(f"({answer.label})")
+    for c in answer.citations:
+        click.echo(f"[{c.marker}] {_place(c.hit.document_name, c.pages)}")
+
+
+# --- usage and doctor -----------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@_data_option
+@_json_option
+def usage(data: Path | None, as_json: bool) -> None:
+    """Show every model call so far and what it cost."""
+    with rag.open_workbench(data, read_only=True) as bench:
+        totals = bench.ledger.totals("model")
+        if as_json:
+            _print_json({"rows": [_record_json(r) for r in bench.ledger.records()], "totals": totals})
+            return
+    for row in totals:
+        cost = "cost unknown" if row["cost_usd"] is None else f"${row['cost_usd']:.4f}"
+        click.echo(f"{row['model']:40} {row['calls']:6} calls  {row['input_tokens']:10} in  {row['output_tokens']:8} out  {cost}")
+    if not totals:
+        click.echo("No model was called yet.")
+
+
+def _record_json(r: Any) -> dict[str, Any]:
+    row = {key: getattr(r, key) for key in r.__slots__ if key not in ("usage", "at")}
+    return {**row, "at": r.at.isoformat(), **{key: getattr(r.usage, key) for key in r.usage.__slots__}}
+
+
+@cli.command()
+@click.option("--repair", is_flag=True, help="Rebuild the index from the catalog where they disagree.")
+@_data_option
+@_json_option
+def doctor(repair: bool, data: Path | None, as_json: bool) -> None:
+    """Check catalog, index and models."""
+    with _opened(data, repair) as bench:
+        found = rag.doctor(bench, repair=repair)
+    if as_json:
+        collections = [{**{k: getattr(c, k) for k in c.__slots__}, "ok": c.ok} for c in found.collections]
+        _print_json(
+            {
+                "data_dir": found.data_dir,
+                "ok": found.ok,
+                "catalog": found.catalog,
+                "collections": collections,
+                "models": found.models,
+                "repaired": found.repaired,
+            }
+        )
+    else:
+        _print_diagnosis(found)
+    if not found.ok:
+        raise RagError("Problems were found; run `rag doctor --repair`, or see each line for what to do.")
+
+
+def _opened(data: Path | None, repair: bool) -> rag.Workbench:
+    """Own the folder when it is free; look at it read-only beside the process that owns it."""
+    from rag.errors import StoreInUseError
+
+    try:
+        return rag.open_workbench(data)
+    except StoreInUseError:
+        if repair:
+            raise
+        return rag.open_workbench(data, read_only=True)
+
+
+def _print_diagnosis(found: Any) -> None:
+    click.echo(f"Data folder {found.data_dir}")
+    for line in (*found.catalog, *found.models, *found.repaired):
+        click.echo(f"  {line}")
+    for c in found.collections:
+        state = "ok" if c.ok else "; ".join(c.problems)
+        click.echo(f"  {c.collection}: {c.chunks} chunks, {c.vectors} vectors, {c.indexed} indexed: {state}")
+    if found.ok:
+        click.echo("Everything agrees.")
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, allow_nan=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,304 @@
+"""The workbench: opens catalog, index, models and ledger of one data folder once, and owns them.
+
+One process writes; it holds the lock of the folder. Any other may open the folder with `read_only=True`: it then searches exactly
+over the catalog's vectors and never touches the index.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from rag import providers
+from rag.errors import (
+    CollectionExistsError,
+    CollectionNotFoundError,
+    EmbeddingModelMismatchError,
+    ModelUnavailableError,
+    StoreError,
+    StoreReadOnlyError,
+)
+from rag.jobs import Job, Jobs
+from rag.providers.base import Embedder
+from rag.settings import Settings
+from rag.store.catalog import Catalog
+from rag.store.lock import DataLock
+from rag.types import ChunkOptions, Collection, Document
+from rag.usage.ledger import Ledger
+
+if TYPE_CHECKING:
+    from rag.store.index import VectorIndex
+    from rag.store.vectors import VectorTable
+
+K = TypeVar("K")
+V = TypeVar("V")
+log = logging.getLogger(__name__)
+
+CATALOG_FILE = "catalog.sqlite3"
+KEYWORD_ONLY_THRESHOLD = 0.5
+"""Default threshold of a collection without vectors, whose match score is coverage alone."""
+
+
+class Recent(Generic[K, V]):
+    """A dict that forgets what was not used for longest. Safe from any thread."""
+
+    def __init__(self, most: int, *, may_forget: Callable[[V], bool] = lambda value: True) -> None:
+        self._most, self._may_forget = most, may_forget
+        self._items: OrderedDict[K, V] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: K) -> V | None:
+        with self._lock:
+            if key in self._items:
+                self._items.move_to_end(key)
+            return self._items.get(key)
+
+    def __setitem__(self, key: K, value: V) -> None:
+        with self._lock:
+            self._items[key] = value
+            self._items.move_to_end(key)
+            spare = len(self._items) - self._most
+            for old in [k for k, v in self._items.items() if k != key and self._may_forget(v)][: max(0, spare)]:
+                del self._items[old]
+
+    def values(self) -> list[V]:
+        with self._lock:
+            return list(self._items.values())
+
+    def pop(self, key: K) -> V | None:
+        with self._lock:
+            return self._items.pop(key, None)
+
+
+class Workbench:
+    """Everything that the verbs need, for one data folder. Use `Workbench.open`."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, lock: DataLock | None) -> None:
+        self.settings = settings
+        self.catalog = catalog
+        self.ledger = Ledger(catalog.engine)
+        self.jobs = Jobs()
+        self.answers: Recent[str, Any] = Recent(200, may_forget=lambda stream: bool(stream.done))
+        """Answer streams by id; one that is still being written is never forgotten."""
+        self.parsed: Recent[str, Document] = Recent(8)
+        """Documents read lately, by id: a preview and the ingest after it read a file once."""
+        self.write_lock = threading.RLock()
+        """Held while a document goes in or out: catalog and index move together."""
+        self._lock = lock
+        self._index: VectorIndex | None = None
+        self._index_lock = threading.RLock()
+        self._index_problem = ""
+        self._tables: Recent[str, VectorTable] = Recent(4)
+
+    @classmethod
+    def open(cls, settings: Settings | None = None, *, read_only: bool = False) -> Workbench:
+        """Open the data folder of `settings`, made when it is missing.
+
+        Raises `StoreInUseError` when another process owns it and `StoreError` when it cannot be read.
+        """
+        settings = settings or Settings()
+        path = settings.data_dir / CATALOG_FILE
+        if read_only:
+            return cls(settings, Catalog.open(path, read_only=True), None)
+        lock = DataLock(settings.data_dir)
+        lock.acquire()
+        try:
+            return cls(settings, Catalog.open(path), lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def close(self) -> None:
+        """Stop the jobs, close everything and free the folder."""
+        self.jobs.stop_all()
+        for stream in self.answers.values():
+            stream.stop()
+        with self._index_lock:
+            if self._index is not None:
+                self._index.close()
+                self._index = None
+        if self._lock is not None and self.jobs.running() == []:
+            self.catalog.set_setting("unclean", False)
+        self.catalog.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Workbench:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @property
+    def read_only(self) -> bool:
+        return self._lock is None
+
+    @property
+    def data_dir(self) -> Path:
+        return self.settings.data_dir
+
+    # --- collections and models ---
+
+    def collection(self, name: str | None = None) -> Collection:
+        """Return the collection of that name; the default one is made at its first use."""
+        try:
+            return self.catalog.collection(name or self.settings.default_collection)
+        except CollectionNotFoundError:
+            if name not in (None, self.settings.default_collection) or self.read_only:
+                raise
+        try:
+            return self.create_collection(self.settings.default_collection)
+        except CollectionExistsError:  # another thread was faster
+            return self.catalog.collection(self.settings.default_collection)
+
+    def create_collection(
+        self, name: str, *, options: ChunkOptions | None = None, embedding_model: str | None = None
+    ) -> Collection:
+        """Make an empty collection. `embedding_model` None takes the local one if it is installed, "" is keyword search only.
+
+        Raises `CollectionExistsError` and `ModelUnavailableError`.
+        """
+        self.require_writable()
+        if embedding_model is None:
+            embedding_model = "" if providers.local_model_problem() else providers.DEFAULT_EMBEDDING_MODEL
+        embedder = self.embedder(embedding_model)
+        return self.catalog.create_collection(
+            name,
+            embedding_model=embedding_model,
+            dimension=embedder.dimension if embedder else 0,
+            options=options or ChunkOptions(),
+            similarity_threshold=embedder.default_threshold if embedder else KEYWORD_ONLY_THRESHOLD,
+        )
+
+    def embedder(self, model: str | Collection) -> Embedder | None:
+        """Return the embedding model of that name or of that collection; None for keyword search only.
+
+        Raises `ModelUnavailableError`, and `EmbeddingModelMismatchError` when the model no longer makes the collection's vectors.
+        """
+        name = model.embedding_model if isinstance(model, Collection) else model
+        if not name:
+            return None
+        embedder = providers.embedder(name)
+        if isinstance(model, Collection) and embedder.dimension != model.dimension:
+            raise EmbeddingModelMismatchError(
+                f"Collection {model.name!r} was built with {name} at {model.dimension} dimensions, but the model now gives "
+                f"{embedder.dimension}; build a new collection."
+            )
+        return embedder
+
+    def usable_embedder(self, collection: Collection) -> Embedder | None:
+        """Like `embedder`, but None as well when the model is not installed: search then goes by keywords."""
+        try:
+            return self.embedder(collection)
+        except ModelUnavailableError as error:
+            log.warning("%s", error)
+            return None
+
+    def vectors(self, collection: Collection) -> VectorTable:
+        """Return all vectors of the collection for exact search, kept in memory until the collection changes."""
+        revision = self.catalog.revision(collection.id)
+        table = self._tables.get(collection.id)
+        if table is None or table.revision != revision:
+            table = self.catalog.vectors(collection.id)
+            self._tables[collection.id] = table
+        return table
+
+    # --- the index ---
+
+    @property
+    def index(self) -> VectorIndex | None:
+        """The approximate index, opened at first use; None when read-only or when it cannot be used."""
+        if self.read_only or self._index_problem:
+            return None
+        with self._index_lock:
+            if self._index is None and not self._index_problem:
+                self._open_index()
+            return self._index
+
+    @property
+    def index_problem(self) -> str:
+        """Why the index cannot be used, as a sentence; empty while it can."""
+        return self._index_problem
+
+    def index_ready(self, collection_id: str) -> bool:
+        """Tell whether the index holds exactly the collection's vectors, so that it may answer."""
+        index = self.index
+        return index is not None and not self.catalog.pending(collection_id) and not self.catalog.removals(collection_id)
+
+    def index_failed(self, error: Exception) -> None:
+        """Stop using the index: search goes on exactly, and the catalog rebuilds it at the next start or on request."""
+        log.error("index unusable: %s", error)
+        self._index_problem = "The search index is damaged; answers come from exact search until it is rebuilt."
+        self.catalog.set_setting("unclean", True)
+
+    def _open_index(self) -> None:
+        from rag.store import sync
+        from rag.store.chroma import ChromaIndex
+
+        try:
+            if self.catalog.setting("unclean", False):
+                sync.repair_after_crash(self.catalog, self.data_dir)
+            self.catalog.set_setting("unclean", True)
+            self._index = ChromaIndex(sync.index_folder(self.catalog, self.data_dir))
+        except StoreError as error:
+            self.index_failed(error)
+
+    @contextmanager
+    def index_replaced(self) -> Iterator[None]:
+        """Do without the index for as long as something puts another in its place: questions are searched exactly."""
+        self._index_problem = "The search index is being rebuilt; answers come from exact search until it is done."
+        with self._index_lock:
+            if self._index is not None:
+                self._index.close()
+                self._index = None
+        try:
+            yield
+        finally:
+            self._index_problem = ""
+
+    def warm_up(self) -> Job[None]:
+        """Load models and index in the background, and bring the index up to date with the catalog."""
+
+        def work(job: Job[None]) -> None:
+            self._load_models()
+            if not self.read_only and self.index is not None:
+                self.sync_index(job)
+
+        return self.jobs.start("warm-up", "Starting up", work)
+
+    def _load_models(self) -> None:
+        for name in {c.embedding_model for c in self.catalog.collections()} | {providers.DEFAULT_EMBEDDING_MODEL}:
+            try:
+                if embedder := self.embedder(name):
+                    embedder.embed_query("warm up")
+            except ModelUnavailableError as error:
+                log.warning("%s", error)
+
+    def sync_index(self, job: Job[Any] | None = None) -> None:
+        """Bring the index up to date with the catalog, for every collection that has vectors."""
+        from rag.store import sync
+
+        for collection in self.catalog.collections():
+            index = self.index
+            if index is None or not collection.embedding_model:
+                continue
+            try:
+                with self.write_lock:
+                    if job is None:
+                        sync.sync(self.catalog, index, collection.id)
+                    else:
+                        sync.sync(self.catalog, index, collection.id, on_done=job.advance, stop=job.stopping)
+            except StoreError as error:
+                self.index_failed(error)
+
+    def require_writable(self) -> None:
+        """Raise `StoreReadOnlyError` when the workbench was opened for reading."""
+        if self.read_only:
+            raise StoreReadOnlyError(
+                f"{self.data_dir} was opened for reading only; close the other program that uses it and try again."
+            )
