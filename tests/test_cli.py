@@ -1,0 +1,147 @@
+"""The command line as another program sees it: JSON on stdout, one sentence on stderr, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import rag
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLES = ROOT / "data" / "samples"
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The `rag` command on one data folder of its own."""
+    data = tmp_path_factory.mktemp("data")
+
+    def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "rag.cli", *arguments],
+            env={**os.environ, "RAG_DATA_DIR": str(data), **environment},
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=120,
+        )
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def filled(run: Run) -> Run:
+    """The same with the samples ingested."""
+    done = run("ingest", str(SAMPLES), "--json")
+    assert 0 == done.returncode, done.stderr
+    return run
+
+
+def test_ingest_reports_every_file_as_json(filled: Run) -> None:
+    """A folder is taken with all supported files below it; a second time they are known."""
+    again = filled("ingest", str(SAMPLES), "--json")
+    files = json.loads(again.stdout)["files"]
+    assert {"known"} == {f["status"] for f in files}
+    assert {".pdf", ".md", ".txt"} <= {Path(f["name"]).suffix for f in files}
+    assert all(f["chunks"] > 0 and len(f["document_id"]) == 64 for f in files)
+
+
+def test_search_prints_hits_with_every_score_part(filled: Run) -> None:
+    """`--top-k 10 --threshold 0` gives the ten best whatever their score, in rank order, each a span of its document."""
+    question = rag.load_samples().questions[0]
+    out = json.loads(filled("search", question, "--top-k", "10", "--threshold", "0", "--json").stdout)
+    assert 10 == len(out["hits"])
+    assert list(range(1, 11)) == [h["rank"] for h in out["hits"]]
+    for hit in out["hits"]:
+        assert {"document", "document_id", "chunk_id", "pages", "heading", "score", "cosine", "keyword", "coverage"} <= set(hit)
+        assert hit["end"] - hit["start"] == len(hit["text"])
+        assert 0 <= hit["score"] <= 1
+
+
+def test_search_can_be_limited_to_a_document(filled: Run) -> None:
+    """`--document NAME` searches that document only; an unknown name is told with the names there are."""
+    name = next(p.name for p in SAMPLES.glob("*.md") if p.stem.lower() != "readme")
+    hits = json.loads(filled("search", "policy", "--document", name, "--threshold", "0", "--json").stdout)["hits"]
+    assert {name} == {h["document"] for h in hits}
+    wrong = filled("search", "policy", "--document", "nope.pdf")
+    assert 1 == wrong.returncode
+    assert name in wrong.stderr
+
+
+def test_many_questions_give_one_line_each_in_order(filled: Run, tmp_path: Path) -> None:
+    """`--questions` prints one JSON object a line, in the order of the file."""
+    questions = list(rag.load_samples().questions)
+    path = tmp_path / "questions.jsonl"
+    path.write_text("".join(json.dumps({"text": q}) + "\n" for q in questions), encoding="utf-8")
+    lines = filled("search", "--questions", str(path), "--json").stdout.splitlines()
+    assert questions == [json.loads(line)["question"] for line in lines]
+
+
+def test_ask_cites_and_says_what_it_cost(filled: Run) -> None:
+    """An answer names its model, costs an explicit zero locally, and each quote stands in its document."""
+    out = json.loads(filled("ask", rag.load_samples().questions[0], "--json").stdout)
+    assert out["found"] is True
+    assert ("local/extractive", 0.0) == (out["model"], out["usage"]["cost_usd"])
+    assert out["citations"]
+    for citation in out["citations"]:
+        assert f"[{citation['marker']}]" in out["text"]
+        assert citation["end"] - citation["start"] == len(citation["quote"])
+
+
+def test_ask_says_when_the_documents_do_not_say(filled: Run) -> None:
+    """A question that no document answers is not found, and that is no failure."""
+    done = filled("ask", "What is the boiling point of tungsten in kelvin?", "--json")
+    out = json.loads(done.stdout)
+    assert (0, False, []) == (done.returncode, out["found"], out["citations"])
+
+
+def test_usage_lists_local_calls_at_zero(filled: Run) -> None:
+    """Every call is in the ledger, local ones at an explicit zero."""
+    rows = json.loads(filled("usage", "--json").stdout)["rows"]
+    assert "ingest" in {r["action"] for r in rows}
+    assert {0.0} == {r["cost_usd"] for r in rows}
+
+
+def test_doctor_finds_everything_in_order(filled: Run) -> None:
+    """After an ordinary ingest catalog and index agree."""
+    done = filled("doctor", "--json")
+    found = json.loads(done.stdout)
+    assert (0, True) == (done.returncode, found["ok"]), done.stderr
+    assert all(c["chunks"] == c["indexed"] for c in found["collections"])
+
+
+def test_a_bad_file_leaves_the_others_in(run: Run, tmp_path: Path) -> None:
+    """Exit 3: the bad file is listed with one sentence, the good one is in."""
+    (tmp_path / "good.txt").write_text("The lighthouse keeper counted forty-one ships that night.", encoding="utf-8")
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.7 and then nothing")
+    done = run("ingest", str(tmp_path), "--data", str(tmp_path / "data"), "--json")
+    status = {f["name"]: f["status"] for f in json.loads(done.stdout)["files"]}
+    assert (3, {"good.txt": "added", "bad.pdf": "failed"}) == (done.returncode, status)
+    assert "bad.pdf" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("search", "anything", "--data", "/nonexistent/folder"), 1),
+        (("search", "", "--json"), 1),
+        (("search", "x", "--top-k", "0"), 2),
+        (("search", "x", "--mode", "psychic"), 2),
+        (("ask", "x", "--collection", "no-such"), 1),
+        (("nonsense",), 2),
+        (("search",), 2),
+    ],
+)
+def test_wrong_use_is_one_sentence(filled: Run, arguments: tuple[str, ...], code: int) -> None:
+    """No traceback reaches a terminal; expected failures exit with 1, wrong usage with 2."""
+    done = filled(*arguments)
+    assert code == done.returncode, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()
