@@ -66,7 +66,7 @@ def add_embeddings(graph: Graph) -> str:
 def add_layer(graph: Graph, index: int, x: str) -> str:
     """Add one transformer layer over `x` and return its output."""
     p = f"layer_{index}_"
-    qkv, qkv_bias = graph.weight(f"{p}qkv", HIDDEN, 3 * HIDDEN), graph.weight(f"{p}qkv_bias", 3 * HIDDEN)
+    qkv, qkv_bias = (graph.weight(f"{p}qkv", HIDDEN, 3 * HIDDEN), graph.weight(f"{p}qkv_bias", 3 * HIDDEN))
     attended = graph.node("Attention", [x, qkv, qkv_bias, "mask_index"], f"{p}attended", num_heads=HEADS)
     mixed = graph.node("MatMul", [attended, graph.weight(f"{p}out", HIDDEN, HIDDEN)], f"{p}mixed")
     middle = add_normalised_sum(graph, mixed, x, f"{p}out")
