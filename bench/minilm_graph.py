@@ -2,7 +2,7 @@
 
 Run it only to change the graph: `.venv/bin/python bench/minilm_graph.py`. It needs `onnx`, which is a development
 dependency; the product needs neither `onnx` nor torch, because the names of the initializers made here are the names
-that `rag/providers/local.py` feeds from `model.safetensors` when it loads. The shapes are the model's published
+that `rag/providers/minilm_files.py` reads from `model.safetensors`. The shapes are the model's published
 configuration, so no weights are read here.
 
 The operators are the fused ones of onnxruntime's `com.microsoft` domain, which run on its CPU provider.

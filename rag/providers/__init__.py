@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from rag.errors import ModelUnavailableError
-from rag.providers import local
+from rag.providers import local, minilm_files
 from rag.providers.base import Embedder
 
 DEFAULT_EMBEDDING_MODEL: Final = local.NAME
@@ -28,4 +28,4 @@ def embedder(name: str, *, workers: int = 2) -> Embedder:
 
 def local_model_problem() -> str:
     """Return the sentence that says why the local embedding model cannot be used, "" when it can. Loads nothing."""
-    return local.problem()
+    return minilm_files.problem()

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from rag.errors import StoppedError
-from rag.providers import local
+from rag.providers import local, local_model_problem
 from rag.providers.base import Vectors
 from rag.providers.local import LocalEmbedder
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
-pytestmark = pytest.mark.skipif(bool(local.problem()), reason="the embedding model's package is not installed")
+pytestmark = pytest.mark.skipif(bool(local_model_problem()), reason="the embedding model's package is not installed")
 
 
 @pytest.fixture(scope="module")

@@ -13,20 +13,20 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ModelUnavailableError
-from rag.providers import DEFAULT_EMBEDDING_MODEL, embedder, local, local_model_problem
+from rag.providers import DEFAULT_EMBEDDING_MODEL, embedder, local_model_problem, minilm_files
 from rag.providers.local import LocalEmbedder
 
 ROOT = Path(__file__).resolve().parents[2]
 SKELETON = ROOT / "rag" / "providers" / "minilm_skeleton.onnx"
-needs_model = pytest.mark.skipif(bool(local.problem()), reason="the embedding model's package is not installed")
+needs_model = pytest.mark.skipif(bool(local_model_problem()), reason="the embedding model's package is not installed")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of the model's files that a test may spoil."""
-    source = local._package_folder()
+    source = minilm_files.package_folder()
     assert source is not None
-    for name in local.SHA256:
+    for name in minilm_files.SHA256:
         shutil.copy(source / name, tmp_path / name)
     return tmp_path
 
@@ -41,7 +41,7 @@ def run_python(code: str, *, path: list[str] | None = None) -> str:
 
 
 @needs_model
-@pytest.mark.parametrize("name", sorted(local.SHA256))
+@pytest.mark.parametrize("name", sorted(minilm_files.SHA256))
 def test_a_changed_file_is_refused(folder: Path, name: str) -> None:
     """One other byte is enough: the sentence names the file and the command that restores it."""
     data = bytearray((folder / name).read_bytes())
@@ -60,7 +60,7 @@ def test_a_missing_file_is_said_and_may_be_put_back(folder: Path) -> None:
     """A failure to load is not kept: with the file in place the same embedder works."""
     moved = (folder / "model.safetensors").rename(folder / "elsewhere")
     model = LocalEmbedder(folder=folder)
-    with pytest.raises(ModelUnavailableError, match="model.safetensors .* is missing, .*--force-reinstall"):
+    with pytest.raises(ModelUnavailableError, match=r"model\.safetensors .* is missing, .*--force-reinstall"):
         model.embed_query("anything")
     moved.rename(folder / "model.safetensors")
     assert model.embed_query("anything").shape == (384,)
