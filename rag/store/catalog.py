@@ -1,0 +1,360 @@
+"""The catalog: one SQLite file that holds documents, chunks, the keyword index and the vectors. It is the truth; the index is not.
+
+Every public method is one transaction: it happens as a whole or not at all. Any thread may call any method. The rows themselves are
+the business of `documents`, `collections`, `keyword_index` and `vectors`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine import Connection, Engine
+
+from rag.errors import StoreReadOnlyError
+from rag.store import collections, documents, keyword_index, opening, schema, vectors
+from rag.store.crash import point
+from rag.store.keyword_index import Frequencies
+from rag.store.vectors import Vectors, VectorTable
+from rag.types import Chunk, ChunkOptions, Collection, Document, DocumentInfo
+
+
+class Catalog:
+    """The catalog of one data folder. Use `Catalog.open`."""
+
+    def __init__(self, path: Path, engine: Engine, *, read_only: bool) -> None:
+        self.path = path
+        self.engine = engine
+        """For the tables that any process may write: usage and conversations."""
+        self.read_only = read_only
+        self.index_lock = threading.RLock()
+        """Held while the index is brought up to date."""
+        self._writing = threading.Lock()
+        self._known: dict[str, tuple[int, Frequencies]] = {}
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False) -> Catalog:
+        """Open the catalog file at `path`; folder and file are made, and an older one is brought up to date, unless `read_only`.
+
+        Raises `StoreDamagedError` for a file that is not readable, which is left as it is, and `StoreError` for one that a newer
+        version made or, when `read_only`, for a missing one.
+        """
+        engine = opening.open_existing(path, migrate=False) if read_only else opening.open_or_create(path)
+        return cls(path, engine, read_only=read_only)
+
+    def close(self) -> None:
+        """Close all connections; the catalog cannot be used after it."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        """One transaction, so that several queries see one state."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        if self.read_only:
+            raise StoreReadOnlyError(
+                f"{self.path.parent} was opened for reading only; close the other program that uses it and try again."
+            )
+        # SQLite has one writer at a time; threads queue here in turn rather than by polling until they time out.
+        with self._writing, self.engine.connect() as connection:
+            with connection.execution_options(writes=True).begin():
+                yield connection
+                point("before commit")
+            point("after commit")
+
+    # --- documents ---
+
+    def documents(self, collection_id: str | None = None) -> list[DocumentInfo]:
+        """Return the documents of a collection, or of the whole library, newest first."""
+        with self._read() as connection:
+            return documents.listing(connection, collection_id)
+
+    def document(self, document_id: str) -> Document:
+        """Return a document with its text. Raises `DocumentNotFoundError`."""
+        with self._read() as connection:
+            return documents.get(connection, document_id)
+
+    def file(self, document_id: str) -> bytes:
+        """Return the bytes of a document as they were uploaded. Raises `DocumentNotFoundError`."""
+        with self._read() as connection:
+            return documents.data(connection, document_id)
+
+    def names(self, document_ids: Iterable[str]) -> dict[str, str]:
+        """Return the names of those of the documents that exist."""
+        with self._read() as connection:
+            return documents.names(connection, document_ids)
+
+    def find_document(self, collection_id: str, name: str) -> str | None:
+        """Return the id of the collection's document of that name; case and the way accents are coded do not count."""
+        with self._read() as connection:
+            return documents.find(connection, collection_id, name)
+
+    def has_document(self, collection_id: str, document_id: str) -> bool:
+        """Tell whether the collection holds the document."""
+        with self._read() as connection:
+            return collections.holds(connection, collection_id, document_id)
+
+    def put_document(
+        self,
+        collection_id: str,
+        document: Document,
+        data: bytes,
+        chunks: Sequence[Chunk],
+        vectors_: Vectors | None,
+        *,
+        replaces: str | None = None,
+    ) -> None:
+        """Put a document with its chunks into a collection, in place of what the collection held of it and of `replaces`.
+
+        `vectors_` has one row a chunk; None for a collection without an embedding model. A document that is left in no
+        collection by the replacement leaves the library. Raises `CollectionNotFoundError`, and ValueError when vectors and
+        collection do not fit.
+        """
+        hashes = [vectors.text_hash(chunk.text) for chunk in chunks]
+        rows = keyword_index.rows(document.title or document.name, chunks)
+        with self._write() as connection:
+            collection = collections.by_id(connection, collection_id)
+            _check_fit(collection, document, chunks, vectors_)
+            point("put: begun")
+            self._make_room(connection, collection_id, document.id, replaces)
+            _add_to_library(connection, document, data)
+            point("put: document added")
+            if vectors_ is not None:
+                vectors.keep(connection, collection.embedding_model, hashes, vectors_)
+            point("put: vectors kept")
+            rowids = documents.add_chunks(connection, collection_id, chunks, hashes)
+            point("put: chunks added")
+            keyword_index.add(connection, collection_id, rowids, rows)
+            point("put: keywords added")
+            collections.clear_removals(connection, collection_id, [chunk.id for chunk in chunks])
+            state = collections.PENDING if collection.embedding_model and chunks else collections.INDEXED
+            revision = collections.changed(connection, collection_id)
+            words = sum(row[2] for row in rows)
+            collections.link(connection, collection_id, document.id, state, revision, len(chunks), words)
+
+    def delete_document(self, document_id: str) -> None:
+        """Delete a document from the library and from every collection. Raises `DocumentNotFoundError`."""
+        with self._write() as connection:
+            if not documents.exists(connection, document_id):
+                raise documents.not_found()
+            hashes: list[bytes] = []
+            for collection_id in collections.holders(connection, document_id):
+                hashes += collections.take_out(connection, collection_id, document_id)
+            collections.forget(connection, document_id, hashes)
+
+    def remove_document(self, collection_id: str, document_id: str) -> None:
+        """Take a document out of one collection; the library keeps it. Raises `DocumentNotFoundError`."""
+        with self._write() as connection:
+            if not collections.holds(connection, collection_id, document_id):
+                raise documents.not_found()
+            collections.take_out(connection, collection_id, document_id)
+
+    def _make_room(self, connection: Connection, collection_id: str, document_id: str, replaces: str | None) -> None:
+        """Take out what the collection holds of the document itself and of the one it replaces."""
+        for old in dict.fromkeys((document_id, replaces)):
+            if old is None or not collections.holds(connection, collection_id, old):
+                continue
+            hashes = collections.take_out(connection, collection_id, old)
+            if old != document_id and not collections.holders(connection, old):
+                collections.forget(connection, old, hashes)
+
+    # --- chunks ---
+
+    def chunks(self, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
+        """Return those of the chunks that exist, by id."""
+        with self._read() as connection:
+            return documents.chunks(connection, chunk_ids)
+
+    def chunks_of(self, collection_id: str, document_id: str) -> list[Chunk]:
+        """Return the chunks that a collection made of a document, in order."""
+        with self._read() as connection:
+            return documents.chunks_of(connection, collection_id, document_id)
+
+    # --- collections ---
+
+    def collections(self) -> list[Collection]:
+        """Return all collections, oldest first."""
+        with self._read() as connection:
+            return collections.listing(connection)
+
+    def collection(self, name: str) -> Collection:
+        """Return the collection of that name. Raises `CollectionNotFoundError`."""
+        with self._read() as connection:
+            return collections.by_name(connection, name)
+
+    def create_collection(
+        self, name: str, *, embedding_model: str, dimension: int, options: ChunkOptions, similarity_threshold: float
+    ) -> Collection:
+        """Make an empty collection. Raises `CollectionExistsError`."""
+        with self._write() as connection:
+            return collections.create(connection, name, embedding_model, dimension, options, similarity_threshold)
+
+    def delete_collection(self, name: str) -> None:
+        """Delete a collection with its chunks; the library keeps the documents. Raises `CollectionNotFoundError`."""
+        with self._write() as connection:
+            collections.delete(connection, name)
+
+    def rename_collection(self, old: str, new: str) -> Collection:
+        """Give a collection another name. Raises `CollectionNotFoundError` and `CollectionExistsError`."""
+        with self._write() as connection:
+            return collections.rename(connection, old, new)
+
+    def set_threshold(self, name: str, value: float) -> None:
+        """Set the default threshold of a collection. Raises `CollectionNotFoundError`."""
+        if not 0 <= value <= 1:
+            raise ValueError("similarity_threshold must be between 0 and 1")
+        with self._write() as connection:
+            collection_id = collections.by_name(connection, name).id
+            table = schema.collections
+            connection.execute(sa.update(table).where(table.c.id == collection_id).values(similarity_threshold=value))
+
+    def revision(self, collection_id: str) -> int:
+        """Return how often the chunks of a collection changed. Raises `CollectionNotFoundError`."""
+        with self._read() as connection:
+            return collections.revision(connection, collection_id)
+
+    # --- vectors ---
+
+    def known_vectors(self, embedding_model: str, texts: Sequence[str]) -> dict[int, Vectors]:
+        """Return the vectors that are kept already, by position of the text in `texts`."""
+        hashes = [vectors.text_hash(text) for text in texts]
+        with self._read() as connection:
+            found = vectors.known(connection, embedding_model, hashes)
+        return {at: found[digest] for at, digest in enumerate(hashes) if digest in found}
+
+    def keep_vectors(self, embedding_model: str, texts: Sequence[str], vectors_: Vectors) -> None:
+        """Keep vectors before their document goes in, so that a job that was stopped does not embed twice."""
+        hashes = [vectors.text_hash(text) for text in texts]
+        with self._write() as connection:
+            vectors.keep(connection, embedding_model, hashes, vectors_)
+
+    def vectors(self, collection_id: str) -> VectorTable:
+        """Read all vectors of a collection; 154 MB for 100 000 chunks of 384 numbers."""
+        with self._read() as connection:
+            return vectors.table(connection, collection_id)
+
+    def document_vectors(self, collection_id: str, document_id: str) -> tuple[list[str], Vectors]:
+        """Return chunk ids and vectors of one document of a collection, in order."""
+        with self._read() as connection:
+            return vectors.of_document(connection, collection_id, document_id)
+
+    def forget_unused_vectors(self) -> int:
+        """Forget vectors that no chunk uses, such as those of chunk sizes that were tried; return how many."""
+        with self._write() as connection:
+            return vectors.forget_unused(connection)
+
+    # --- keywords ---
+
+    def keyword_search(
+        self, collection_id: str, terms: Sequence[str], k: int, *, document_ids: Sequence[str] = ()
+    ) -> list[tuple[str, float]]:
+        """Return (chunk id, BM25) of the best `k` chunks that hold any of `terms`, best first; `document_ids` empty means all.
+
+        `terms` are stems, as `keywords.query_terms` gives them. Beyond 10 000 chunks, words that stand in more than a tenth of
+        them take part in the score but find nothing by themselves.
+        """
+        with self._read() as connection:
+            known = self._frequencies(connection, collection_id, terms)
+            return keyword_index.search(connection, collection_id, terms, k, known, document_ids)
+
+    def keyword_scores(self, collection_id: str, terms: Sequence[str], chunk_ids: Sequence[str]) -> dict[str, float]:
+        """Return the BM25 scores of the given chunks, the same that `keyword_search` gives; a chunk without the words is left out."""
+        with self._read() as connection:
+            known = self._frequencies(connection, collection_id, terms)
+            return keyword_index.scores(connection, collection_id, terms, chunk_ids, known)
+
+    def coverage_terms(
+        self, collection_id: str, terms: Sequence[str], chunk_ids: Sequence[str]
+    ) -> dict[str, frozenset[str]]:
+        """Return which of `terms` stand in each chunk: in its text, its headings or its document's title."""
+        with self._read() as connection:
+            return keyword_index.present(connection, collection_id, terms, chunk_ids)
+
+    def document_frequencies(self, collection_id: str, terms: Sequence[str]) -> tuple[dict[str, int], int]:
+        """Return how many chunks hold each term, and how many chunks there are."""
+        with self._read() as connection:
+            known = self._frequencies(connection, collection_id, terms)
+        return {term: known.containing[term] for term in terms}, known.chunks
+
+    def _frequencies(self, connection: Connection, collection_id: str, terms: Sequence[str]) -> Frequencies:
+        """Return the frequencies of the terms, remembered until the collection changes: a common word is slow to count."""
+        revision = collections.revision(connection, collection_id)
+        at, known = self._known.get(collection_id, (-1, Frequencies(0, 0, {})))
+        if at == revision and all(term in known.containing for term in terms):
+            return known
+        known = keyword_index.frequencies(connection, collection_id, terms)
+        self._known[collection_id] = (revision, known)
+        return known
+
+    # --- what the index has to learn ---
+
+    def pending(self, collection_id: str) -> list[str]:
+        """Return the documents whose vectors the index does not have yet, oldest first."""
+        return list(self.pending_revisions(collection_id))
+
+    def pending_revisions(self, collection_id: str) -> dict[str, int]:
+        """Return the pending documents, each with the revision of the collection that it came in at."""
+        with self._read() as connection:
+            return collections.pending(connection, collection_id)
+
+    def mark_indexed(self, collection_id: str, document_id: str, *, at_revision: int | None = None) -> None:
+        """Record that the index has a document, unless it was put in anew since `at_revision`."""
+        with self._write() as connection:
+            collections.mark_indexed(connection, collection_id, document_id, at_revision)
+
+    def removals(self, collection_id: str) -> list[str]:
+        """Return the ids of chunks that are gone and that the index has to drop."""
+        with self._read() as connection:
+            return collections.removals(connection, collection_id)
+
+    def clear_removals(self, collection_id: str, ids: Sequence[str]) -> None:
+        """Record that the index has dropped the chunks."""
+        with self._write() as connection:
+            collections.clear_removals(connection, collection_id, ids)
+
+    # --- settings ---
+
+    def setting(self, key: str, default: Any = None) -> Any:
+        """Return a kept value."""
+        table = schema.settings
+        with self._read() as connection:
+            row = connection.execute(sa.select(table.c.value).where(table.c.key == key)).one_or_none()
+        return default if row is None else row.value
+
+    def set_setting(self, key: str, value: Any) -> None:
+        """Keep a value that JSON can hold."""
+        with self._write() as connection:
+            statement = insert(schema.settings).values(key=key, value=value)
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["key"], set_={"value": statement.excluded.value})
+            )
+
+
+def _check_fit(collection: Collection, document: Document, chunks: Sequence[Chunk], vectors_: Vectors | None) -> None:
+    if any(chunk.document_id != document.id for chunk in chunks):
+        raise ValueError("every chunk must belong to the document")
+    if vectors_ is None:
+        if collection.embedding_model:
+            raise ValueError(f"collection {collection.name!r} needs vectors")
+    elif not collection.embedding_model or vectors_.shape != (len(chunks), collection.dimension):
+        raise ValueError(
+            f"collection {collection.name!r} takes {len(chunks)} vectors of {collection.dimension}, got shape {vectors_.shape}"
+        )
+
+
+def _add_to_library(connection: Connection, document: Document, data: bytes) -> None:
+    """Add the document, or read it anew when no other collection rests on how it was read before."""
+    if documents.exists(connection, document.id):
+        if collections.holders(connection, document.id):
+            documents.check_same_text(connection, document)
+            return
+        documents.delete(connection, document.id)
+    documents.add(connection, document, data)

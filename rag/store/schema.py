@@ -1,0 +1,159 @@
+"""Tables of the catalog, the one file that is the truth about documents, chunks and vectors.
+
+This describes the newest schema; `migrations/` is what makes it, step by step, and a test holds the two together. Full-text tables
+are not listed: each collection has its own, made and dropped with it (see `keyword_index`).
+Times are ISO 8601 text in UTC.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import Column, ForeignKey, Index
+
+HEAD = "0001"
+"""Migration that makes this schema: known here so that an up-to-date catalog opens without loading alembic."""
+
+metadata = sa.MetaData()
+
+documents = sa.Table(
+    "documents",
+    metadata,
+    Column("id", sa.String, primary_key=True),
+    Column("name", sa.String, nullable=False),
+    Column("name_key", sa.String, nullable=False),  # casefolded and composed: names equal to a reader are equal here
+    Column("media_type", sa.String, nullable=False),
+    Column("size_bytes", sa.Integer, nullable=False),
+    Column("title", sa.String, nullable=False),
+    Column("text", sa.LargeBinary, nullable=False),  # UTF-8 through zlib: a third of the size, read whole or not at all
+    Column("characters", sa.Integer, nullable=False),
+    Column("pages", sa.JSON, nullable=False),
+    Column("page_count", sa.Integer, nullable=False),
+    Column("headings", sa.JSON, nullable=False),
+    Column("warnings", sa.JSON, nullable=False),
+    Column("added_at", sa.String, nullable=False),
+)
+
+document_files = sa.Table(
+    "document_files",
+    metadata,
+    Column("document_id", sa.String, ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True),
+    Column("data", sa.LargeBinary, nullable=False),
+)
+
+collections = sa.Table(
+    "collections",
+    metadata,
+    Column("id", sa.String, primary_key=True),
+    Column("name", sa.String, nullable=False, unique=True),
+    Column("embedding_model", sa.String, nullable=False),
+    Column("dimension", sa.Integer, nullable=False),
+    Column("chunk_size_tokens", sa.Integer, nullable=False),
+    Column("overlap_tokens", sa.Integer, nullable=False),
+    Column("similarity_threshold", sa.Float, nullable=False),
+    Column("created_at", sa.String, nullable=False),
+    Column("revision", sa.Integer, nullable=False),  # one more at every change of the chunks
+)
+
+collection_documents = sa.Table(
+    "collection_documents",
+    metadata,
+    Column("collection_id", sa.String, ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True),
+    Column("document_id", sa.String, ForeignKey("documents.id"), primary_key=True),
+    Column("state", sa.String, nullable=False),  # pending | indexed
+    Column("revision", sa.Integer, nullable=False),  # of the collection when the document came in
+    Column("chunks", sa.Integer, nullable=False),
+    Column("words", sa.Integer, nullable=False),  # of its keyword rows together
+    Index("collection_documents_document", "document_id"),
+)
+
+chunks = sa.Table(
+    "chunks",
+    metadata,
+    Column("rowid", sa.Integer, primary_key=True),  # also the rowid of its keyword row
+    Column("id", sa.String, nullable=False, unique=True),
+    Column("collection_id", sa.String, ForeignKey("collections.id", ondelete="CASCADE"), nullable=False),
+    Column("document_id", sa.String, ForeignKey("documents.id"), nullable=False),
+    Column("idx", sa.Integer, nullable=False),
+    Column("start", sa.Integer, nullable=False),
+    Column("end", sa.Integer, nullable=False),
+    Column("pages", sa.JSON, nullable=False),
+    Column("heading", sa.String, nullable=False),
+    Column("text_hash", sa.LargeBinary, nullable=False),
+    Column("text", sa.Text, nullable=False),
+    Index("chunks_place", "collection_id", "document_id", "idx", unique=True),
+    Index("chunks_document", "document_id"),
+    Index("chunks_text_hash", "text_hash"),
+)
+
+vectors = sa.Table(
+    "vectors",
+    metadata,
+    # A rowid table with a unique index: blobs of this size would overflow the pages of a primary-key tree.
+    Column("rowid", sa.Integer, primary_key=True),
+    Column("embedding_model", sa.String, nullable=False),
+    Column("text_hash", sa.LargeBinary, nullable=False),
+    Column("dimension", sa.Integer, nullable=False),
+    Column("data", sa.LargeBinary, nullable=False),  # float32, little-endian
+    Index("vectors_text", "text_hash", "embedding_model", unique=True),
+)
+
+index_removals = sa.Table(
+    "index_removals",
+    metadata,
+    Column("collection_id", sa.String, ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True),
+    Column("chunk_id", sa.String, primary_key=True),
+)
+
+settings = sa.Table(
+    "settings",
+    metadata,
+    Column("key", sa.String, primary_key=True),
+    Column("value", sa.JSON, nullable=False),
+)
+
+usage = sa.Table(
+    "usage",
+    metadata,
+    Column("id", sa.Integer, primary_key=True),
+    Column("at", sa.String, nullable=False),
+    Column("action", sa.String, nullable=False),
+    Column("provider", sa.String, nullable=False),
+    Column("model", sa.String, nullable=False),
+    Column("status", sa.String, nullable=False),
+    Column("items", sa.Integer, nullable=False),
+    Column("input_tokens", sa.Integer, nullable=False),
+    Column("output_tokens", sa.Integer, nullable=False),
+    Column("cache_read_tokens", sa.Integer, nullable=False),
+    Column("cache_write_tokens", sa.Integer, nullable=False),
+    Column("reasoning_tokens", sa.Integer, nullable=False),
+    Column("estimated", sa.Boolean, nullable=False),
+    Column("cost_usd", sa.Float),  # NULL is unknown
+    Column("price_source", sa.String, nullable=False),
+    Column("cached", sa.Boolean, nullable=False),
+    Column("ttft_ms", sa.Float),
+    Column("duration_ms", sa.Float),
+    Index("usage_at", "at"),
+)
+
+conversations = sa.Table(
+    "conversations",
+    metadata,
+    Column("id", sa.String, primary_key=True),
+    Column("title", sa.String, nullable=False),
+    Column("collection", sa.String, nullable=False),
+    Column("created_at", sa.String, nullable=False),
+    Column("updated_at", sa.String, nullable=False),
+)
+
+turns = sa.Table(
+    "turns",
+    metadata,
+    Column("id", sa.String, primary_key=True),
+    Column("conversation_id", sa.String, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("position", sa.Integer, nullable=False),
+    Column("question", sa.Text, nullable=False),
+    Column("state", sa.String, nullable=False),  # streaming | complete | partial | failed
+    Column("body", sa.JSON, nullable=False),
+    Column("created_at", sa.String, nullable=False),
+    Index("turns_conversation", "conversation_id", "position", unique=True),
+)
