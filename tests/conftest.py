@@ -1,0 +1,114 @@
+"""What every test gets: no network, no settings of this machine, and a workbench of its own when it asks for one.
+
+Real parts throughout: the embedding model, the store and the extractive answerer that ship with the product are quick enough
+to be their own test doubles.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+# `rag` itself is imported inside the fixtures: a part that cannot be imported then fails its own tests only.
+if TYPE_CHECKING:
+    from rag import Upload, Workbench
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLES = ROOT / "data" / "samples"
+EVAL = ROOT.parent / "shared" / "eval"
+"""Public evaluation sets that are too large for this repository; see `eval_dir`."""
+
+# Before anything opens a connection: child processes inherit it, so that their clients meet a closed port at once.
+os.environ.update(
+    HF_HUB_OFFLINE="1",
+    HTTP_PROXY="http://127.0.0.1:9",
+    HTTPS_PROXY="http://127.0.0.1:9",
+    NO_PROXY="127.0.0.1,localhost,::1",
+)
+
+
+def _is_local(address: Any) -> bool:
+    """Say whether a socket address stays on this machine; a path of a Unix socket does."""
+    if not isinstance(address, tuple):
+        return True
+    try:
+        return ip_address(address[0]).is_loopback
+    except ValueError:
+        return address[0] == "localhost"
+
+
+def _guarded(call: Callable[..., Any], position: int) -> Callable[..., Any]:
+    """Return `call` refusing to reach beyond this machine; the address is its argument at `position`."""
+
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if not _is_local(args[position]):
+            raise AssertionError(f"a test tried to reach {args[position]!r}; tests use loopback addresses only")
+        return call(*args, **kwargs)
+
+    return checked
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """Fail whatever tries to leave this machine, names asked of a server included."""
+    with pytest.MonkeyPatch.context() as patch:
+        for method, position in (("connect", 1), ("connect_ex", 1), ("sendto", -1)):
+            patch.setattr(socket.socket, method, _guarded(getattr(socket.socket, method), position))
+        real = socket.getaddrinfo
+
+        def resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
+            name = host.decode() if isinstance(host, bytes) else host
+            if name and not _is_local((name,)):
+                raise AssertionError(f"a test tried to resolve {name!r}; tests use loopback addresses only")
+            return real(host, *args, **kwargs)
+
+        patch.setattr(socket, "getaddrinfo", resolve)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see defaults and no key, whatever the developer's shell and .env hold."""
+    for name in list(os.environ):
+        if name.startswith("RAG_") or name.endswith("_API_KEY"):
+            monkeypatch.delenv(name)
+    from rag.settings import Settings
+
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Workbench]:
+    """An empty workbench of this test's own, with the shipped embedding model."""
+    import rag
+
+    bench = rag.open_workbench(tmp_path / "workbench")
+    yield bench
+    bench.close()
+
+
+@pytest.fixture(scope="session")
+def samples() -> list[Upload]:
+    """The documents that ship with the project: one PDF, one Markdown, one text."""
+    from rag import Upload
+
+    names = (
+        "brackwater-annual-report-2025.pdf",
+        "brackwater-board-minutes-2026-03.txt",
+        "brackwater-staff-handbook.md",
+    )
+    return [Upload(name, (SAMPLES / name).read_bytes()) for name in names]
+
+
+@pytest.fixture(scope="session")
+def eval_dir() -> Path:
+    """Folder of the public evaluation sets; tests that need them skip where they are not beside the repository."""
+    if not EVAL.is_dir():
+        pytest.skip("the evaluation sets are not on this machine (expected in ../shared/eval)")
+    return EVAL
