@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rag.errors import RagError
-from rag.generation import AnswerStream, ask, conversations, generate
+from rag.generation import AnswerStream, ask, conversation, conversations, delete_conversation, generate
 from rag.ingestion import (
     build_collection,
     doctor,
@@ -25,7 +25,7 @@ from rag.ingestion import (
     render_page,
     start_ingest,
 )
-from rag.retrieval import fetch, rank, search
+from rag.retrieval import fetch, rank, search, word_marks
 from rag.settings import Settings
 from rag.types import ChunkOptions, GenerateOptions, SearchOptions, Upload
 from rag.workbench import Workbench
@@ -51,7 +51,9 @@ __all__ = [
     "Workbench",
     "ask",
     "build_collection",
+    "conversation",
     "conversations",
+    "delete_conversation",
     "doctor",
     "fetch",
     "fill_collection",
@@ -66,4 +68,5 @@ __all__ = [
     "render_page",
     "search",
     "start_ingest",
+    "word_marks",
 ]

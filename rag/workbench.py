@@ -28,7 +28,7 @@ from rag.providers.base import Embedder
 from rag.settings import Settings
 from rag.store.catalog import Catalog
 from rag.store.lock import DataLock
-from rag.types import ChunkOptions, Collection, Document
+from rag.types import ChunkOptions, Collection, Document, GenerateOptions, ModelInfo
 from rag.usage.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -174,6 +174,15 @@ class Workbench:
             options=options or ChunkOptions(),
             similarity_threshold=embedder.default_threshold if embedder else KEYWORD_ONLY_THRESHOLD,
         )
+
+    def models(self) -> list[ModelInfo]:
+        """Return every model that is known here, whether or not it can be used now; loads none."""
+        embedding = "Runs on this machine: no key, no network, no cost. Reads 256 tokens of a text."
+        extracts = "Quotes the documents, each passage with its citation; writes nothing of its own. No key, no network, no cost."
+        return [
+            ModelInfo(providers.DEFAULT_EMBEDDING_MODEL, "embedding", providers.local_model_problem(), embedding),
+            ModelInfo(GenerateOptions().model, "chat", "", extracts),
+        ]
 
     def embedder(self, model: str | Collection) -> Embedder | None:
         """Return the embedding model of that name or of that collection; None for keyword search only.
