@@ -17,7 +17,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, Engine
 
 from rag.errors import StoreReadOnlyError
-from rag.store import collections, documents, keyword_index, opening, schema, vectors
+from rag.store import collections, documents, keyword_index, opening, schema, soundness, vectors
 from rag.store.crash import point
 from rag.store.keyword_index import Frequencies
 from rag.store.vectors import Vectors, VectorTable
@@ -305,10 +305,18 @@ class Catalog:
         with self._read() as connection:
             return collections.pending(connection, collection_id)
 
-    def mark_indexed(self, collection_id: str, document_id: str, *, at_revision: int | None = None) -> None:
-        """Record that the index has a document, unless it was put in anew since `at_revision`."""
+    def mark_indexed(self, collection_id: str, documents_at: Iterable[tuple[str, int]]) -> None:
+        """Record that the index has documents, given with their revision as `pending_revisions` told it; one that was put in
+        anew since then stays pending."""
         with self._write() as connection:
-            collections.mark_indexed(connection, collection_id, document_id, at_revision)
+            for document_id, at_revision in documents_at:
+                collections.mark_indexed(connection, collection_id, document_id, at_revision)
+
+    def unindex(self, setting_key: str, value: str) -> None:
+        """Make every document with vectors pending, as for an empty index, and keep the setting that names that index."""
+        with self._write() as connection:
+            collections.unindex(connection)
+            _keep_setting(connection, setting_key, value)
 
     def removals(self, collection_id: str) -> list[str]:
         """Return the ids of chunks that are gone and that the index has to drop."""
@@ -332,10 +340,26 @@ class Catalog:
     def set_setting(self, key: str, value: Any) -> None:
         """Keep a value that JSON can hold."""
         with self._write() as connection:
-            statement = insert(schema.settings).values(key=key, value=value)
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=["key"], set_={"value": statement.excluded.value})
-            )
+            _keep_setting(connection, key, value)
+
+    # --- soundness ---
+
+    def counts(self, collection_id: str) -> tuple[int, int]:
+        """Return how many chunks a collection has, and how many of them have their vector."""
+        with self._read() as connection:
+            return documents.count_chunks(connection, collection_id), vectors.count(connection, collection_id)
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the file and its rows, a sentence each; reads all of it, about a second for each 500 MB."""
+        with self._read() as connection:
+            return soundness.problems(connection)
+
+
+def _keep_setting(connection: Connection, key: str, value: Any) -> None:
+    statement = insert(schema.settings).values(key=key, value=value)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["key"], set_={"value": statement.excluded.value})
+    )
 
 
 def _check_fit(collection: Collection, document: Document, chunks: Sequence[Chunk], vectors_: Vectors | None) -> None:

@@ -182,13 +182,14 @@ def pending(connection: Connection, collection_id: str) -> dict[str, int]:
     return {row.document_id: row.revision for row in connection.execute(query.order_by(links.revision))}
 
 
-def mark_indexed(connection: Connection, collection_id: str, document_id: str, at_revision: int | None) -> None:
+def mark_indexed(connection: Connection, collection_id: str, document_id: str, at_revision: int) -> None:
     """Record that the index has the document, unless it was put in anew since `at_revision`."""
     links = schema.collection_documents.c
-    where = [links.collection_id == collection_id, links.document_id == document_id]
-    if at_revision is not None:
-        where.append(links.revision == at_revision)
-    connection.execute(sa.update(schema.collection_documents).where(*where).values(state=INDEXED))
+    connection.execute(
+        sa.update(schema.collection_documents)
+        .where(links.collection_id == collection_id, links.document_id == document_id, links.revision == at_revision)
+        .values(state=INDEXED)
+    )
 
 
 def removals(connection: Connection, collection_id: str) -> list[str]:

@@ -198,6 +198,12 @@ def chunks_of(connection: Connection, collection_id: str, document_id: str) -> l
     return [_chunk(row) for row in connection.execute(query.order_by(table.c.idx))]
 
 
+def count_chunks(connection: Connection, collection_id: str) -> int:
+    """Return the number of chunks of a collection."""
+    query = sa.select(sa.func.count()).where(schema.chunks.c.collection_id == collection_id)
+    return connection.execute(query).scalar_one()
+
+
 def _chunk(row: sa.Row[*tuple[Any, ...]]) -> Chunk:
     return Chunk(
         id=row.id,

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from rag.errors import StoreError
 from rag.store import schema
 from rag.store.keywords import terms
 from rag.types import Chunk
@@ -103,16 +102,6 @@ def count(connection: Connection, collection_id: str) -> int:
     """Return the number of rows."""
     # The content table: counting through FTS5 itself visits every row.
     return int(connection.exec_driver_sql(f"SELECT count(*) FROM {_table(collection_id)}_content").scalar_one())
-
-
-def problem(connection: Connection, collection_id: str) -> str:
-    """Return what FTS5's own check finds wrong with the table, or ""."""
-    table = _table(collection_id)
-    try:
-        connection.exec_driver_sql(f"INSERT INTO {table}({table}) VALUES ('integrity-check')")
-    except StoreError as error:
-        return str(error)
-    return ""
 
 
 def frequencies(connection: Connection, collection_id: str, words: Iterable[str]) -> Frequencies:

@@ -1,0 +1,188 @@
+"""The ledger: one row a model call, written before the call and closed after it, so that no call goes uncounted.
+
+It holds no prompt, no answer and no key. A cost of None is unknown, never zero. Several processes may write at the same time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from rag.errors import StoppedError
+from rag.types import Usage, UsageRecord, UsageStatus
+
+By = Literal["day", "model", "action"]
+
+_TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+_COLUMNS = (
+    "id", "at", "action", "provider", "model", "status", "items", *_TOKENS, "estimated", "cost_usd", "price_source", "cached",
+    "ttft_ms", "duration_ms",
+)  # fmt: skip
+_usage = sa.table("usage", *(sa.column(name) for name in _COLUMNS))
+
+
+@dataclass(slots=True)
+class Call:
+    """What a call turned out to use; filled in while `measure` runs."""
+
+    usage: Usage = field(default_factory=Usage)
+    cost_usd: float | None = None
+    price_source: str = "unknown"
+    ttft_ms: float | None = None
+    cached: bool = False
+    items: int | None = None
+
+
+class Ledger:
+    """Usage rows behind `engine`, whose schema must hold the `usage` table."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def start(self, action: str, provider: str, model: str, *, items: int = 0) -> int:
+        """Write the row of a call that is about to be made and return its id."""
+        row = {
+            "at": datetime.now(UTC).isoformat(),
+            "action": action,
+            "provider": provider,
+            "model": model,
+            "status": "started",
+            "items": items,
+            **dict.fromkeys(_TOKENS, 0),
+            "estimated": False,
+            "cost_usd": None,
+            "price_source": "unknown",
+            "cached": False,
+        }
+        with self._engine.begin() as connection:
+            # RETURNING, for a table without a declared key gives no inserted id
+            return int(connection.execute(sa.insert(_usage).values(row).returning(_usage.c.id)).scalar_one())
+
+    def finish(
+        self,
+        id: int,
+        *,
+        status: UsageStatus,
+        usage: Usage,
+        cost_usd: float | None,
+        price_source: str,
+        ttft_ms: float | None = None,
+        duration_ms: float | None = None,
+        cached: bool = False,
+        items: int | None = None,
+    ) -> None:
+        """Close the row with what the call used; `items` None keeps the number given at the start."""
+        values: dict[str, Any] = {
+            "status": status,
+            **{name: getattr(usage, name) for name in _TOKENS},
+            "estimated": usage.estimated,
+            "cost_usd": cost_usd,
+            "price_source": price_source,
+            "ttft_ms": ttft_ms,
+            "duration_ms": duration_ms,
+            "cached": cached,
+        }
+        if items is not None:
+            values["items"] = items
+        with self._engine.begin() as connection:
+            connection.execute(sa.update(_usage).where(_usage.c.id == id).values(values))
+
+    @contextmanager
+    def measure(self, action: str, provider: str, model: str, *, items: int = 0) -> Iterator[Call]:
+        """Keep the row of the call that is made inside; an exception closes it as failed, or as stopped, and goes on.
+
+        >>> with ledger.measure("ask", "local", "extractive") as call:  # doctest: +SKIP
+        ...     call.cost_usd, call.price_source = 0.0, "local"
+        """
+        call, row = Call(), self.start(action, provider, model, items=items)
+        began, status = time.perf_counter(), "failed"
+        try:
+            yield call
+            status = "cached" if call.cached else "ok"
+        except StoppedError:
+            status = "stopped"
+            raise
+        finally:
+            self.finish(
+                row,
+                status=status,  # type: ignore[arg-type]  # one of UsageStatus on every path above
+                usage=call.usage,
+                cost_usd=call.cost_usd,
+                price_source=call.price_source,
+                ttft_ms=call.ttft_ms,
+                duration_ms=(time.perf_counter() - began) * 1000,
+                cached=call.cached,
+                items=call.items,
+            )
+
+    def records(self, since: datetime | None = None, *, limit: int | None = None) -> list[UsageRecord]:
+        """Return the calls, newest first; those begun at `since` or later, at most `limit`."""
+        query = sa.select(_usage).order_by(_usage.c.id.desc()).limit(limit)
+        if since is not None:
+            query = query.where(_usage.c.at >= since.astimezone(UTC).isoformat())
+        with self._engine.connect() as connection:
+            return [_record(row) for row in connection.execute(query)]
+
+    def totals(self, by: By, since: datetime | None = None) -> list[dict[str, Any]]:
+        """Return sums by day (newest first), or by model or action (most calls first).
+
+        Each has the key that is named by `by` (the day as 2026-11-20 in local time, the model as PROVIDER/MODEL), calls, items,
+        input_tokens, output_tokens, cost_usd (the sum of the known costs, None when none is), unknown_costs (calls that are
+        not in that sum) and estimated (calls whose tokens are estimates).
+        """
+        keys: dict[By, sa.ColumnElement[Any]] = {
+            "day": sa.func.date(_usage.c.at, "localtime"),
+            "model": _usage.c.provider.concat("/").concat(_usage.c.model),
+            "action": _usage.c.action,
+        }
+        query = _sums(keys[by].label(by)).order_by(sa.text("day DESC" if by == "day" else f"calls DESC, {by}"))
+        if since is not None:
+            query = query.where(_usage.c.at >= since.astimezone(UTC).isoformat())
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def close_interrupted(self, before: datetime) -> int:
+        """Close rows begun before that time whose process ended in the middle of the call; return how many.
+
+        What such a call used is not known, and stays so.
+        """
+        interrupted = (_usage.c.status == "started") & (_usage.c.at < before.astimezone(UTC).isoformat())
+        with self._engine.begin() as connection:
+            return connection.execute(sa.update(_usage).where(interrupted).values(status="failed")).rowcount
+
+
+def _sums(key: sa.Label[Any]) -> sa.Select[*tuple[Any, ...]]:
+    total = sa.func.sum
+    return sa.select(
+        key,
+        sa.func.count().label("calls"),
+        *(total(_usage.c[name]).label(name) for name in ("items", "input_tokens", "output_tokens")),
+        total(_usage.c.cost_usd).label("cost_usd"),  # NULL when no cost is known
+        total(sa.case((_usage.c.cost_usd.is_(None), 1), else_=0)).label("unknown_costs"),
+        total(sa.case((_usage.c.estimated, 1), else_=0)).label("estimated"),
+    ).group_by(key)
+
+
+def _record(row: sa.Row[*tuple[Any, ...]]) -> UsageRecord:
+    return UsageRecord(
+        id=row.id,
+        at=datetime.fromisoformat(row.at),
+        action=row.action,
+        provider=row.provider,
+        model=row.model,
+        usage=Usage(**{name: getattr(row, name) for name in _TOKENS}, estimated=bool(row.estimated)),
+        cost_usd=row.cost_usd,
+        price_source=row.price_source,
+        cached=bool(row.cached),
+        status=row.status,
+        ttft_ms=row.ttft_ms,
+        duration_ms=row.duration_ms,
+        items=row.items,
+    )
