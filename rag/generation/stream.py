@@ -1,0 +1,224 @@
+"""An answer while it is being written: a worker thread owns it, readers only look.
+
+Any number of readers may follow one stream, each from its first event, at any time, also after its end. A reader that goes
+away (a page rerun, a closed tab) changes nothing; only `stop()` ends the work. Whatever happens to the worker, the stream
+ends, and what was written so far is kept and marked by `Answer.finish`.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from rag.errors import RagError
+from rag.types import (
+    Answer,
+    Citation,
+    CitationEvent,
+    EndEvent,
+    Event,
+    Finish,
+    RestartEvent,
+    SearchResult,
+    TextEvent,
+    Usage,
+)
+
+log = logging.getLogger(__name__)
+
+Work = Callable[["AnswerStream"], Iterator[Event]]
+"""Yields the events of one answer; it may set `stream.result` and should look at `stream.stopping`."""
+OnEnd = Callable[["AnswerStream", Answer], None]
+
+_UNEXPECTED = "The answer failed for a reason that the log tells; ask again."
+_NO_TEXT = "The model returned no text; ask again."
+_CUT_OFF = "The answer broke off before its end; ask again."
+
+
+class AnswerStream:
+    """The events of one answer, past and to come. Made by `generate()` and `ask()`; safe to read from any thread."""
+
+    def __init__(
+        self,
+        question: str,
+        *,
+        model: str = "",
+        label: str = "",
+        result: SearchResult | None = None,
+        price: Callable[[Usage], float | None] = lambda usage: None,
+    ) -> None:
+        self.id = uuid.uuid4().hex
+        self.question = question
+        self.model = model
+        self.label = label
+        self.result = result
+        """What the answer rests on; None while the search still runs."""
+        self.conversation_id: str | None = None
+        self._price = price
+        self._events: list[Event] = []
+        self._text: list[str] = []
+        self._citations: list[Citation] = []
+        self._answer: Answer | None = None
+        self._on_end: list[OnEnd] = []
+        self._stopping = threading.Event()
+        self._closing = False
+        self._changed = threading.Condition()
+        self._began = time.perf_counter()
+        self._first_text: float | None = None
+
+    # --- readers ---
+
+    def __iter__(self) -> Iterator[Event]:
+        """Yield every event from the first on, then wait for the next until the answer ends."""
+        seen = 0
+        while fresh := self._after(seen):
+            yield from fresh
+            seen += len(fresh)
+
+    def _after(self, seen: int) -> list[Event]:
+        """Wait for events after the first `seen`; none means that the answer has ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._events) > seen or self._answer is not None)
+            return self._events[seen:]
+
+    def tail(self) -> Iterator[str]:
+        """Yield the text in pieces as it comes, from the first on.
+
+        After a `RestartEvent` the pieces begin again; a reader that must take back what it showed iterates the events.
+        """
+        for event in self:
+            if isinstance(event, TextEvent):
+                yield event.text
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        with self._changed:
+            return "".join(self._text)
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """The citations so far."""
+        with self._changed:
+            return tuple(self._citations)
+
+    @property
+    def done(self) -> bool:
+        return self._answer is not None
+
+    @property
+    def answer(self) -> Answer | None:
+        """The answer once it has ended, however it ended; None until then."""
+        return self._answer
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody asked to stop."""
+        return self._stopping.is_set()
+
+    def wait(self, timeout: float | None = None) -> Answer:
+        """Wait at most `timeout` seconds for the end and return the answer; raises `TimeoutError` after that."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._answer is not None, timeout)
+            if self._answer is None:
+                raise TimeoutError(f"the answer is still being written after {timeout} s")
+            return self._answer
+
+    def stop(self) -> None:
+        """End the answer now and keep its text. Does nothing after the end, and does not wait for the worker."""
+        self._stopping.set()
+        self._end("stopped")
+
+    # --- the worker ---
+
+    def when_ended(self, call: OnEnd) -> None:
+        """Have `call(stream, answer)` run once, just before readers see the end. Set it before `start`."""
+        self._on_end.append(call)
+
+    def start(self, work: Work) -> AnswerStream:
+        """Let a thread of its own write the answer, and return at once."""
+        context = contextvars.Context()  # a fresh one: a page's script context must not outlive its run
+        threading.Thread(target=context.run, args=(self._run, work), name="answer", daemon=True).start()
+        return self
+
+    def _run(self, work: Work) -> None:
+        try:
+            for event in work(self):
+                if not self._add(event):
+                    return
+                if isinstance(event, EndEvent):
+                    self._finish(event)
+                    return
+            self._end("failed", error=_CUT_OFF)
+        except RagError as error:
+            self._end("failed", error=str(error))
+        except Exception:
+            if not self.done:  # after a stop the store may be closed already: nobody waits for this thread any more
+                log.exception("answer %s failed", self.id)
+            self._end("failed", error=_UNEXPECTED)
+
+    def _add(self, event: Event) -> bool:
+        """Show an event to the readers; False when the answer has ended meanwhile."""
+        with self._changed:
+            if self._closing:
+                return False
+            if isinstance(event, TextEvent):
+                self._first_text = self._first_text or time.perf_counter()
+                self._text.append(event.text)
+            elif isinstance(event, CitationEvent):
+                self._citations.append(event.citation)
+            elif isinstance(event, RestartEvent):
+                self._text.clear()
+                self._citations.clear()
+            if not isinstance(event, EndEvent):  # `_end` adds it, so that there is exactly one
+                self._events.append(event)
+                self._changed.notify_all()
+            return True
+
+    def _finish(self, event: EndEvent) -> None:
+        if event.finish == "complete" and not self.text.strip():
+            self._end("failed", event.usage, _NO_TEXT)
+        else:
+            self._end(event.finish, event.usage)
+
+    def _end(self, finish: Finish, usage: Usage | None = None, error: str = "") -> None:
+        """Close the answer once; whoever comes second is ignored. What fails because of a stop counts as stopped."""
+        if finish == "failed" and self.stopping:
+            finish, error = "stopped", ""
+        with self._changed:
+            if self._closing:
+                return
+            self._closing = True
+        answer = self._closed(finish, usage or Usage(), error)
+        for call in self._on_end:
+            try:
+                call(self, answer)
+            except Exception as failure:  # noqa: BLE001 - the readers get the answer whatever keeping it meets
+                log.warning("answer %s could not be kept: %s", self.id, failure)
+                if isinstance(failure, RagError):
+                    answer = replace(answer, error=answer.error or f"This answer was not saved: {failure}")
+        with self._changed:
+            self._events.append(EndEvent(finish, answer.usage))
+            self._answer = answer
+            self._changed.notify_all()
+
+    def _closed(self, finish: Finish, usage: Usage, error: str) -> Answer:
+        now, text = time.perf_counter(), self.text
+        return Answer(
+            text=text,
+            citations=self.citations,
+            found=bool(text.strip()) and finish not in ("not_found", "refused"),
+            model=self.model,
+            finish=finish,
+            usage=usage,
+            cost_usd=self._price(usage),
+            label=self.label,
+            ttft_ms=(self._first_text - self._began) * 1000 if self._first_text is not None else None,
+            duration_ms=(now - self._began) * 1000,
+            error=error,
+        )
