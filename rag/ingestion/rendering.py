@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rag.ingestion.readers.pdf import PDF, page_image
+from rag.ingestion import sandbox
+from rag.ingestion.readers.pdf import PDF
+from rag.settings import Settings
 
 if TYPE_CHECKING:
     from rag.workbench import Workbench
 
 Span = tuple[int, int]
+
+_SECONDS = 20.0
+_MOST_IMAGES = 64
+"""About 10 MB of pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,10 @@ class PageImage:
     """Whether everything of the passage that stands on this page is marked, exactly."""
     boxes: tuple[tuple[int, int, int, int], ...]
     """(left, top, right, bottom) of each marked stretch of a line, in pixels from the top left."""
+
+
+_images: dict[str, PageImage] = {}
+_lock = threading.Lock()
 
 
 def render_page(
@@ -44,8 +57,37 @@ def render_page(
         raise ValueError(f"the document has no page {page}")
     inside = [(max(s, here.start) - here.start, min(e, here.end) - here.start) for s, e in marks]
     inside = [(s, e) for s, e in inside if s < e]
-    data = bench.catalog.file(document_id)
-    jpeg, width, height, placed, boxes = page_image(
-        document.name, data, page, document.text[here.start : here.end], inside, width_px
-    )
-    return PageImage(jpeg, width, height, placed, boxes)
+    wish = {
+        "name": document.name,
+        "number": page,
+        "text": document.text[here.start : here.end],
+        "marks": inside,
+        "width_px": width_px,
+    }
+    key = hashlib.sha256(f"{document_id} {json.dumps(wish)}".encode()).hexdigest()
+    if (kept := _kept(key)) is None:
+        kept = _keep(key, _draw(wish, bench.catalog.file(document_id), bench.settings))
+    return kept
+
+
+def _draw(wish: dict[str, Any], data: bytes, settings: Settings) -> PageImage:
+    limits = sandbox.Limits(min(settings.read_timeout_s, _SECONDS), settings.read_memory_bytes)
+    made, jpeg = sandbox.shared.call("page", wish["name"], wish, data, limits)
+    boxes = tuple((int(a), int(b), int(c), int(d)) for a, b, c, d in made["boxes"])
+    return PageImage(jpeg, int(made["width"]), int(made["height"]), bool(made["placed"]), boxes)
+
+
+def _kept(key: str) -> PageImage | None:
+    with _lock:
+        image = _images.pop(key, None)
+        if image is not None:
+            _images[key] = image  # the last used one goes last
+        return image
+
+
+def _keep(key: str, image: PageImage) -> PageImage:
+    with _lock:
+        _images[key] = image
+        while len(_images) > _MOST_IMAGES:
+            del _images[next(iter(_images))]
+    return image
