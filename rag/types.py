@@ -104,6 +104,8 @@ class DocumentInfo:
     warnings: tuple[str, ...] = ()
     collections: tuple[str, ...] = ()
     """Names of the collections that hold it."""
+    chunks: int = 0
+    """Chunks that the collection asked about made of it; 0 when the whole library was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

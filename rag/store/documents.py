@@ -109,7 +109,7 @@ def listing(connection: Connection, collection_id: str | None) -> list[DocumentI
         )
     ).order_by(table.c.added_at.desc(), sa.literal_column("documents.rowid").desc())
     if collection_id is not None:
-        query = query.join(links).where(links.c.collection_id == collection_id)
+        query = query.add_columns(links.c.chunks).join(links).where(links.c.collection_id == collection_id)
     return [
         DocumentInfo(
             id=row.id,
@@ -121,6 +121,7 @@ def listing(connection: Connection, collection_id: str | None) -> list[DocumentI
             added_at=datetime.fromisoformat(row.added_at),
             warnings=tuple(row.warnings),
             collections=tuple(holders.get(row.id, ())),
+            chunks=0 if collection_id is None else row.chunks,
         )
         for row in connection.execute(query)
     ]
