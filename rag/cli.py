@@ -169,7 +169,9 @@ def _file_json(f: FileReport) -> dict[str, Any]:
     help="Search every question of a JSONL file (`text` or `question`), one result a line, in order.",
 )
 @_search_options
-@click.option("--weight", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share of the semantic side.")
+@click.option(
+    "--weight", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share of the semantic side."
+)
 @_data_option
 @_json_option
 def search(
@@ -224,7 +226,9 @@ def _document_ids(bench: rag.Workbench, collection: str | None, names: tuple[str
         ids = [d.id for d in held if name in (d.name, d.id)]
         if not ids:
             known = ", ".join(d.name for d in held[:10])
-            raise RagError(f"No document is named {name!r} in collection {target.name!r}; it holds: {known or 'nothing'}.")
+            raise RagError(
+                f"No document is named {name!r} in collection {target.name!r}; it holds: {known or 'nothing'}."
+            )
         found += ids
     return tuple(found)
 
@@ -368,7 +372,9 @@ def usage(data: Path | None, as_json: bool) -> None:
             return
     for row in totals:
         cost = "cost unknown" if row["cost_usd"] is None else f"${row['cost_usd']:.4f}"
-        click.echo(f"{row['model']:40} {row['calls']:6} calls  {row['input_tokens']:10} in  {row['output_tokens']:8} out  {cost}")
+        click.echo(
+            f"{row['model']:40} {row['calls']:6} calls  {row['input_tokens']:10} in  {row['output_tokens']:8} out  {cost}"
+        )
     if not totals:
         click.echo("No model was called yet.")
 

@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -24,7 +25,7 @@ from rag.errors import (
     StoreReadOnlyError,
 )
 from rag.jobs import Job, Jobs
-from rag.providers.base import Embedder
+from rag.providers.base import Embedder, Stop, never
 from rag.settings import Settings
 from rag.store.catalog import Catalog
 from rag.store.lock import DataLock
@@ -39,6 +40,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 log = logging.getLogger(__name__)
 
+_LONGEST_CALL = timedelta(hours=1)  # a call that began earlier and has not ended was cut off by a crash
 CATALOG_FILE = "catalog.sqlite3"
 KEYWORD_ONLY_THRESHOLD = 0.5
 """Default threshold of a collection without vectors, whose match score is coverage alone."""
@@ -108,7 +110,9 @@ class Workbench:
         lock = DataLock(settings.data_dir)
         lock.acquire()
         try:
-            return cls(settings, Catalog.open(path), lock)
+            bench = cls(settings, Catalog.open(path), lock)
+            bench.ledger.close_interrupted(datetime.now(UTC) - _LONGEST_CALL)
+            return bench
         except BaseException:
             lock.release()
             raise
@@ -192,7 +196,7 @@ class Workbench:
         name = model.embedding_model if isinstance(model, Collection) else model
         if not name:
             return None
-        embedder = providers.embedder(name)
+        embedder = providers.embedder(name, workers=self.settings.embed_workers)
         if isinstance(model, Collection) and embedder.dimension != model.dimension:
             raise EmbeddingModelMismatchError(
                 f"Collection {model.name!r} was built with {name} at {model.dimension} dimensions, but the model now gives "
@@ -237,7 +241,9 @@ class Workbench:
     def index_ready(self, collection_id: str) -> bool:
         """Tell whether the index holds exactly the collection's vectors, so that it may answer."""
         index = self.index
-        return index is not None and not self.catalog.pending(collection_id) and not self.catalog.removals(collection_id)
+        return (
+            index is not None and not self.catalog.pending(collection_id) and not self.catalog.removals(collection_id)
+        )
 
     def index_failed(self, error: Exception) -> None:
         """Stop using the index: search goes on exactly, and the catalog rebuilds it at the next start or on request."""
@@ -275,8 +281,7 @@ class Workbench:
 
         def work(job: Job[None]) -> None:
             self._load_models()
-            if not self.read_only and self.index is not None:
-                self.sync_index(job)
+            self.sync_index(stop=job.stopping)
 
         return self.jobs.start("warm-up", "Starting up", work)
 
@@ -288,20 +293,17 @@ class Workbench:
             except ModelUnavailableError as error:
                 log.warning("%s", error)
 
-    def sync_index(self, job: Job[Any] | None = None) -> None:
-        """Bring the index up to date with the catalog, for every collection that has vectors."""
+    def sync_index(self, collection: Collection | None = None, *, stop: Stop = never) -> None:
+        """Bring the index up to date with the catalog, for one collection or for all. A failing index stops nothing else."""
         from rag.store import sync
 
-        for collection in self.catalog.collections():
+        for each in [collection] if collection else self.catalog.collections():
             index = self.index
-            if index is None or not collection.embedding_model:
+            if index is None or not each.embedding_model:
                 continue
             try:
                 with self.write_lock:
-                    if job is None:
-                        sync.sync(self.catalog, index, collection.id)
-                    else:
-                        sync.sync(self.catalog, index, collection.id, on_done=job.advance, stop=job.stopping)
+                    sync.sync(self.catalog, index, each.id, stop=stop)
             except StoreError as error:
                 self.index_failed(error)
 

@@ -60,7 +60,17 @@ def test_search_prints_hits_with_every_score_part(filled: Run) -> None:
     assert 10 == len(out["hits"])
     assert list(range(1, 11)) == [h["rank"] for h in out["hits"]]
     for hit in out["hits"]:
-        assert {"document", "document_id", "chunk_id", "pages", "heading", "score", "cosine", "keyword", "coverage"} <= set(hit)
+        assert {
+            "document",
+            "document_id",
+            "chunk_id",
+            "pages",
+            "heading",
+            "score",
+            "cosine",
+            "keyword",
+            "coverage",
+        } <= set(hit)
         assert hit["end"] - hit["start"] == len(hit["text"])
         assert 0 <= hit["score"] <= 1
 

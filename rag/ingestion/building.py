@@ -47,12 +47,10 @@ def _fill(bench: Workbench, collection: Collection, ids: Sequence[str], report: 
             if report.stopping():
                 raise StoppedError("Stopped.")
             chunks, used = add_document(bench, collection, document, bench.catalog.file(document_id), report)
-            bench.sync_index()
+            bench.sync_index(collection)
             tokens += used
             files.append(
-                FileReport(
-                    document.name, "added", document_id=document_id, chunks=chunks, pages=len(document.pages)
-                )
+                FileReport(document.name, "added", document_id=document_id, chunks=chunks, pages=len(document.pages))
             )
         except StoppedError:
             stopped = True

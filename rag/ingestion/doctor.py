@@ -35,9 +35,15 @@ def doctor(bench: Workbench, *, repair: bool = False) -> Diagnosis:
     with bench.write_lock, bench.index_replaced():
         sync.rebuild(bench.catalog, bench.data_dir)
     after = _look(bench)
-    mended = tuple(h.collection for h, now in zip(before.collections, after.collections, strict=True) if now.ok and not h.ok)
+    mended = tuple(
+        h.collection for h, now in zip(before.collections, after.collections, strict=True) if now.ok and not h.ok
+    )
     return Diagnosis(
-        after.data_dir, after.catalog, after.collections, after.models, tuple(f"Rebuilt the index of {m}." for m in mended)
+        after.data_dir,
+        after.catalog,
+        after.collections,
+        after.models,
+        tuple(f"Rebuilt the index of {m}." for m in mended),
     )
 
 

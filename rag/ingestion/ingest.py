@@ -258,7 +258,7 @@ def _put(
     if not chunks:
         return FileReport(upload.name, "empty", f"{upload.name} has no text to search; nothing was added."), tokens
     with clock.step("index"):
-        bench.sync_index()
+        bench.sync_index(target)
     message = "Its earlier version was replaced." if older else ""
     return (
         FileReport(

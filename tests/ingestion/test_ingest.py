@@ -39,7 +39,9 @@ def test_new_content_under_a_known_name_replaces(bench: rag.Workbench) -> None:
     """A corrected file takes the place of the old one: nothing of the old text is found any more."""
     rag.ingest(bench, [Upload("a.txt", b"The vault code is heliotrope.")])
     report = rag.ingest(bench, [Upload("a.txt", b"The vault code is chartreuse.")])
-    texts = [h.chunk.text for h in rag.search(bench, "vault code", options=rag.SearchOptions(similarity_threshold=0)).hits]
+    texts = [
+        h.chunk.text for h in rag.search(bench, "vault code", options=rag.SearchOptions(similarity_threshold=0)).hits
+    ]
     assert ["replaced"] == statuses(report)
     assert ["The vault code is chartreuse."] == texts
     assert 1 == len(bench.catalog.documents())
@@ -95,7 +97,9 @@ def test_stopping_keeps_what_is_finished(bench: rag.Workbench) -> None:
         def stopping(self) -> bool:
             return self.begun > 1
 
-    report = rag.ingest(bench, [Upload("a.txt", b"First file."), Upload("b.txt", b"Second file.")], report=StopAfterFirst())
+    report = rag.ingest(
+        bench, [Upload("a.txt", b"First file."), Upload("b.txt", b"Second file.")], report=StopAfterFirst()
+    )
     assert (["added"], True) == (statuses(report), report.stopped)
     assert ["a.txt"] == [d.name for d in bench.catalog.documents()]
     assert rag.health(bench, "main").ok
@@ -149,7 +153,13 @@ def test_preview_shows_what_ingest_will_store(bench: rag.Workbench) -> None:
 
 @pytest.mark.parametrize(
     ("name", "shown"),
-    [("../../etc/passwd", "passwd"), ("a\x00b\u202ec.pdf", "abc.pdf"), ("", "unnamed"), ("C:\\x\\y.txt", "y.txt"), ("...", "unnamed")],
+    [
+        ("../../etc/passwd", "passwd"),
+        ("a\x00b\u202ec.pdf", "abc.pdf"),
+        ("", "unnamed"),
+        ("C:\\x\\y.txt", "y.txt"),
+        ("...", "unnamed"),
+    ],
 )
 def test_names_are_labels_never_paths(name: str, shown: str) -> None:
     """Folders, control characters and direction marks are gone from a name."""
