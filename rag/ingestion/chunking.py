@@ -36,7 +36,9 @@ def chunk(document: Document, options: ChunkOptions, token_spans: TokenSpans, *,
     text = document.text
     blocks = _blocks(text, document.headings)
     tokens = _Tokens.of(text, blocks, token_spans)
-    size = options.chunk_size_tokens - options.overlap_tokens
+    size = options.chunk_size_tokens
+    if len(tokens.starts) > size:  # room for what each chunk repeats
+        size -= options.overlap_tokens
     headings = _HeadingPaths(document.headings)
     bodies = [
         part
@@ -213,9 +215,9 @@ def _overlap_start(text: str, previous: int, body: int, tokens: _Tokens, overlap
     The last whole sentences that fit into `overlap` tokens; the last words when not even one fits.
     """
     at = bisect_left(tokens.starts, body)
-    reach = max(previous, tokens.starts[max(0, at - overlap)])
+    reach = max(previous + 1, tokens.starts[max(0, at - overlap)])
     for start, _ in sentences(text[previous:body]):
-        if previous + start >= reach:
+        if start and previous + start >= reach:
             return previous + start
     space = text.find(" ", reach - 1, body)
     return stripped(text, space, body)[0] if space >= 0 else reach

@@ -30,15 +30,24 @@ class SourceLine:
 def align(lines: Sequence[SourceLine], text: str) -> list[dict[int, int]]:
     """Return every way to match the text with the lines, at most 16: offsets in `text` to character indexes.
 
-    White space, dots and hyphens are in none of them. No way means that the text is not this page's.
+    White space is in none of them. No way means that the text is not this page's.
     """
     offsets = [i for i, c in enumerate(text) if _is_solid(c)]
     solid = "".join(text[i] for i in offsets)
-    kept_ways: list[tuple[tuple[int, int], ...]] = _ways([_solid(line) for line in lines], lines, solid)
-    return [
-        {offsets[at + n]: index for i, at in way for n, index in enumerate(_solid_indexes(lines[i]))}
-        for way in kept_ways
-    ]
+    letters = {i: c for line in lines for i, c in zip(line.indexes, line.letters, strict=True)}
+    found = []
+    for way in _ways([_solid(line) for line in lines], lines, solid):
+        places = {offsets[at + n]: j for i, at in way for n, j in enumerate(_solid_indexes(lines[i]))}
+        _add_loose(places, text, letters)
+        found.append(places)
+    return found
+
+
+def _add_loose(places: dict[int, int], text: str, letters: dict[int, str]) -> None:
+    """Add the dots and hyphens that follow directly on what was matched, such as the full stop of a sentence."""
+    for i, letter in enumerate(text):
+        if letter in _LOOSE and (before := places.get(i - 1)) is not None and letters.get(before + 1) == letter:
+            places[i] = before + 1
 
 
 def _is_solid(letter: str) -> bool:
