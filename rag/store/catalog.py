@@ -258,8 +258,8 @@ class Catalog:
     ) -> list[tuple[str, float]]:
         """Return (chunk id, BM25) of the best `k` chunks that hold any of `terms`, best first; `document_ids` empty means all.
 
-        `terms` are stems, as `keywords.query_terms` gives them. Beyond 10 000 chunks, words that stand in more than a tenth of
-        them take part in the score but find nothing by themselves.
+        `terms` are stems, as `keywords.query_terms` gives them. In a large collection, words that stand in more than a tenth of
+        the chunks take part in the score but find nothing by themselves, unless there are no others.
         """
         with self._read() as connection:
             known = self._frequencies(connection, collection_id, terms)
@@ -348,6 +348,11 @@ class Catalog:
         """Return how many chunks a collection has, and how many of them have their vector."""
         with self._read() as connection:
             return documents.count_chunks(connection, collection_id), vectors.count(connection, collection_id)
+
+    def chunk_count(self, collection_id: str) -> int:
+        """Return how many chunks a collection has, as recorded with its documents: cheap, where `counts` counts."""
+        with self._read() as connection:
+            return collections.by_id(connection, collection_id).chunks
 
     def problems(self) -> list[str]:
         """Return what is wrong with the file and its rows, a sentence each; reads all of it, about a second for each 500 MB."""

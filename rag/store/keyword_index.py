@@ -24,10 +24,10 @@ K1, B = 1.2, 0.75
 _LEAST_IDF = 1e-6
 """What FTS5 gives a word that stands in more than half of the rows."""
 COMMON_SHARE = 0.1
-"""A word in more than this share of the chunks is common: it ranks what other words found, it finds nothing by itself."""
-SMALL = 10_000
-"""Up to this many chunks every word finds: scoring all matches takes a few milliseconds."""
-_SPARE = 5
+"""A word in more than this share of the chunks is common: where it would cost too much it ranks what other words found, no more."""
+FREE_MATCHES = 20_000
+"""Up to so many matches, summed over the words, every word finds: FTS5 scores them in some ten milliseconds."""
+_SPARE = 10
 """Chunks that the rarer words find for each one asked for, before the common words have their say on the order."""
 BATCH = 500
 """Values bound in one statement; SQLite's own limit is far above."""
@@ -127,10 +127,10 @@ def search(
 ) -> list[tuple[str, float]]:
     """Return (chunk id, BM25) of the best `k` chunks that hold any of `words`, best first.
 
-    In a large collection a chunk that holds nothing but common words is not found, unless all words are common.
+    Beyond `FREE_MATCHES` a chunk that holds nothing but common words is not found, unless all words are common.
     """
     words = [w for w in dict.fromkeys(words) if known.containing.get(w)]
-    finders = words if known.chunks <= SMALL else _finders(words, known)
+    finders = _finders(words, known)
     if not finders:
         return []
     found = _ranked(connection, collection_id, finders, k if finders == words else k * _SPARE, document_ids)
@@ -141,8 +141,11 @@ def search(
 
 
 def _finders(words: Sequence[str], known: Frequencies) -> Sequence[str]:
+    if sum(known.containing[w] for w in words) <= FREE_MATCHES:
+        return words
     rare = [w for w in words if known.containing[w] <= COMMON_SHARE * known.chunks]
-    return rare or words
+    # Failing that, all but those whose share in the score is nothing.
+    return rare or [w for w in words if known.idf(w) > _LEAST_IDF] or words
 
 
 def _ranked(
@@ -192,7 +195,7 @@ def _stored(connection: Connection, collection_id: str, chunk_ids: Sequence[str]
         batch = tuple(chunk_ids[at : at + BATCH])
         rows = connection.exec_driver_sql(
             f"SELECT chunks.id, c0, c1 FROM chunks JOIN {table}_content ON {table}_content.id = chunks.rowid "
-            f"WHERE chunks.collection_id = ? AND chunks.id IN ({_marks(batch)})",
+            f"WHERE +chunks.collection_id = ? AND chunks.id IN ({_marks(batch)})",
             (collection_id, *batch),
         )
         yield from ((row[0], row[1], row[2]) for row in rows)

@@ -182,7 +182,7 @@ def _batches(catalog: Catalog, collection_id: str, stop: Stop) -> Iterator[_Batc
 
 def _compare(catalog: Catalog, index: VectorIndex, collection_id: str) -> None:
     """Raise StoreError when the index does not count what the catalog counts while nothing is left to do."""
-    chunks, _ = catalog.counts(collection_id)
+    chunks = catalog.chunk_count(collection_id)
     indexed = index.count(collection_id)
     changed_since = catalog.pending(collection_id) or catalog.removals(collection_id)
     if indexed != chunks and not changed_since:

@@ -5,7 +5,7 @@ A step is never changed once it was released: a new one follows it, and `schema.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,29 +15,30 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 _FOLDER = Path(__file__).parent
+VERSION_FOLDERS = [_FOLDER / "versions"]
 
 
-def upgrade(connection: Connection, *, versions: Sequence[Path] = (_FOLDER / "versions",)) -> None:
+def upgrade(connection: Connection) -> None:
     """Bring the schema behind `connection` to the newest, within its transaction."""
     from alembic import command
 
-    config = _config(versions)
+    config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
 
-def known(*, versions: Sequence[Path] = (_FOLDER / "versions",)) -> frozenset[str]:
+def known() -> frozenset[str]:
     """Return the names of all steps."""
     from alembic.script import ScriptDirectory
 
-    return frozenset(step.revision for step in ScriptDirectory.from_config(_config(versions)).walk_revisions())
+    return frozenset(step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
-def _config(versions: Sequence[Path]) -> Config:
+def _config() -> Config:
     from alembic.config import Config
 
     config = Config()
-    for key, value in (("script_location", _FOLDER), ("version_locations", ":".join(map(str, versions)))):
+    for key, value in (("script_location", _FOLDER), ("version_locations", os.pathsep.join(map(str, VERSION_FOLDERS)))):
         config.set_main_option(key, str(value).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
