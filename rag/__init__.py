@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rag.errors import RagError
-from rag.generation import AnswerStream, ask, conversation, conversations, delete_conversation, generate
+from rag.generation import ask, conversation, conversations, delete_conversation, generate
 from rag.ingestion import (
     build_collection,
     doctor,
@@ -25,8 +25,8 @@ from rag.ingestion import (
     render_page,
     start_ingest,
 )
-from rag.retrieval import fetch, rank, search, word_marks
-from rag.settings import Settings
+from rag.retrieval import fetch, rank, search
+from rag.settings import Settings as _Settings
 from rag.types import ChunkOptions, GenerateOptions, SearchOptions, Upload
 from rag.workbench import Workbench
 
@@ -36,17 +36,15 @@ def open_workbench(data_dir: Path | str | None = None, *, read_only: bool = Fals
 
     Raises `StoreInUseError` when another process owns it; with `read_only` it may be open elsewhere.
     """
-    settings = Settings() if data_dir is None else Settings(data_dir=Path(data_dir))
+    settings = _Settings() if data_dir is None else _Settings(data_dir=Path(data_dir))
     return Workbench.open(settings, read_only=read_only)
 
 
 __all__ = [
-    "AnswerStream",
     "ChunkOptions",
     "GenerateOptions",
     "RagError",
     "SearchOptions",
-    "Settings",
     "Upload",
     "Workbench",
     "ask",
@@ -68,5 +66,4 @@ __all__ = [
     "render_page",
     "search",
     "start_ingest",
-    "word_marks",
 ]

@@ -125,19 +125,6 @@ class Collection:
     chunks: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """A model that the workbench knows, whether or not it can be used now."""
-
-    name: str
-    """PROVIDER/MODEL."""
-    kind: Literal["embedding", "chat"]
-    problem: str = ""
-    """Why it cannot be used, as a sentence that names the command which helps; empty when it can."""
-    note: str = ""
-    """What there is to know about it, for the user."""
-
-
 # --- search ---------------------------------------------------------------------------------------------------------
 
 

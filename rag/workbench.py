@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from rag import providers
 from rag.errors import (
@@ -28,8 +29,9 @@ from rag.jobs import Job, Jobs
 from rag.providers.base import Embedder, Stop, never
 from rag.settings import Settings
 from rag.store.catalog import Catalog
+from rag.store.keywords import word_spans
 from rag.store.lock import DataLock
-from rag.types import ChunkOptions, Collection, Document, GenerateOptions, ModelInfo
+from rag.types import ChunkOptions, Collection, Document, GenerateOptions
 from rag.usage.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -75,6 +77,19 @@ class Recent(Generic[K, V]):
     def pop(self, key: K) -> V | None:
         with self._lock:
             return self._items.pop(key, None)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model that the workbench knows, whether or not it can be used now."""
+
+    name: str
+    """PROVIDER/MODEL."""
+    kind: Literal["embedding", "chat"]
+    problem: str = ""
+    """Why it cannot be used, as a sentence that names the command which helps; empty when it can."""
+    note: str = ""
+    """What there is to know about it, for the user."""
 
 
 class Workbench:
@@ -187,6 +202,11 @@ class Workbench:
             ModelInfo(providers.DEFAULT_EMBEDDING_MODEL, "embedding", providers.local_model_problem(), embedding),
             ModelInfo(GenerateOptions().model, "chat", "", extracts),
         ]
+
+    def word_marks(self, text: str, terms: Sequence[str]) -> list[tuple[int, int]]:
+        """Return (start, end) of each word of `text` that is one of a question's `terms` (`SearchResult.terms`), in order."""
+        wanted = frozenset(terms)
+        return [(start, end) for start, end, stem in word_spans(text) if stem in wanted]
 
     def embedder(self, model: str | Collection) -> Embedder | None:
         """Return the embedding model of that name or of that collection; None for keyword search only.

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rag.retrieval.candidates import fetch
-from rag.retrieval.marking import word_marks
 from rag.retrieval.ranking import rank
 from rag.types import Collection, SearchOptions, SearchResult
 
 if TYPE_CHECKING:
     from rag.workbench import Workbench
 
-__all__ = ["fetch", "rank", "search", "word_marks"]
+__all__ = ["fetch", "rank", "search"]
 
 
 def search(
