@@ -1,0 +1,183 @@
+"""Collections: chunk options and one embedding model over the same documents, built into Chroma and kept in health."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+import rag
+from pages.parts import job_view, reports, shared
+from pages.parts.safe_text import draw, el, label, say, visible
+from rag import ChunkOptions, RagError, Workbench
+
+if TYPE_CHECKING:
+    from rag.types import Collection, Health
+
+KEYWORDS_ONLY = "none (keyword search only)"
+
+
+def main() -> None:
+    bench = shared.open_bench()
+    st.title("Collections")
+    _jobs(bench)
+    known = bench.catalog.collections()
+    _overview(known)
+    chosen, build = st.columns([1, 1], gap="large")
+    with chosen:
+        _details(bench, shared.collection(bench))
+    with build:
+        _build(bench)
+
+
+def _jobs(bench: Workbench) -> None:
+    for kind in ("build", "rebuild"):
+        job = job_view.latest(bench, kind)
+        if job is None:
+            continue
+        job_view.progress(job)
+        if job.running:
+            continue
+        if job.error:
+            say("error" if job.state == "failed" else "warning", job.error)
+        elif job.result is not None:
+            reports.show(job.result, key=f"collections.report.{kind}")
+        else:
+            say("success", "The index was rebuilt from the catalog.")
+        st.button(
+            "Put away",
+            key=f"away.{kind}",
+            on_click=job_view.put_away,
+            args=(job,),
+            type="tertiary",
+            icon=":material/close:",
+        )
+
+
+def _overview(known: list[Collection]) -> None:
+    rows = [
+        {
+            "Collection": visible(c.name), "Embedding model": c.embedding_model or KEYWORDS_ONLY,
+            "Chunk size": c.options.chunk_size_tokens, "Overlap": c.options.overlap_tokens, "Documents": c.documents,
+            "Chunks": c.chunks, "Threshold": round(c.similarity_threshold, 2), "Made": c.created_at,
+        }
+        for c in known
+    ]  # fmt: skip
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, row_height=36, key="collections.table",
+        column_config={
+            "Chunk size": st.column_config.NumberColumn(format="%d tokens"),
+            "Overlap": st.column_config.NumberColumn(format="%d tokens"),
+            "Made": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+        },
+    )  # fmt: skip
+
+
+# --- the chosen one ---
+
+
+def _details(bench: Workbench, chosen: Collection) -> None:
+    st.subheader(label(chosen.name, 60))
+    health = rag.health(bench, chosen.name)
+    _health(health, chosen)
+    waiting = len(bench.catalog.documents()) - chosen.documents
+    with st.container(horizontal=True):
+        st.button(
+            f"Add {shared.count(waiting, 'missing document')}", icon=":material/playlist_add:", disabled=waiting <= 0,
+            on_click=_run, args=(rag.fill_collection, bench, chosen.name),
+        )  # fmt: skip
+        st.button(
+            "Rebuild the index", icon=":material/build:", on_click=_run, args=(rag.rebuild_index, bench),
+            help="Builds Chroma anew from the vectors in the catalog; nothing is embedded again. Searching goes on meanwhile.",
+        )  # fmt: skip
+        if st.button("Delete…", icon=":material/delete:", key="collection.delete"):
+            _confirm_delete(bench, chosen)
+
+
+def _health(health: Health, chosen: Collection) -> None:
+    state = el("span.chip.good", "catalog and index agree") if health.ok else el("span.chip.bad", "needs attention")
+    draw(
+        el("div.row", state),
+        *(el("p", problem) for problem in health.problems),
+        el(
+            "div.facts",
+            *(
+                el("div.fact", el("span.name", name), el("span.value", f"{value:,}"))
+                for name, value in (
+                    ("documents", chosen.documents),
+                    ("chunks", health.chunks),
+                    ("vectors kept", health.vectors),
+                    ("in the index", health.indexed),
+                    ("waiting", health.pending),
+                )
+            ),
+        ),
+        key="collections.health",
+    )
+
+
+def _run(start: object, *args: object) -> None:
+    """Start a job from a button; what keeps it from starting is said in a sentence."""
+    try:
+        start(*args)  # type: ignore[operator]
+    except RagError as error:
+        say("error", error)
+
+
+@st.dialog("Delete this collection?")
+def _confirm_delete(bench: Workbench, chosen: Collection) -> None:
+    draw(el("p.strong", visible(chosen.name)), key="collection.delete.name")
+    st.write(
+        "Its chunks and its index go. The documents stay in the library, and their vectors are kept for the next collection."
+    )
+    if st.button("Delete the collection", type="primary", icon=":material/delete:"):
+        bench.delete_collection(chosen.name)
+        st.rerun()
+
+
+# --- a new one ---
+
+
+def _build(bench: Workbench) -> None:
+    st.subheader("Build another collection")
+    documents = {d.id: d.name for d in bench.catalog.documents()}
+    if not documents:
+        shared.empty_state("No documents to build from", "Add some on Documents first.", key="build.empty")
+        return
+    with st.form("build", border=True):
+        name = st.text_input("Name", placeholder="small chunks", max_chars=60)
+        size = st.slider("Chunk size", 40, 400, 200, 10, format="%d tokens")
+        overlap = st.slider("Overlap", 0, 100, 0, 5, format="%d tokens", help="At most half of the chunk size.")
+        model = st.selectbox("Embedding model", _models(bench))
+        only = st.multiselect(
+            "Documents",
+            list(documents),
+            format_func=lambda d: visible(documents[d], 60),
+            placeholder="All of the library",
+        )
+        if st.form_submit_button("Build", type="primary", icon=":material/construction:"):
+            _start_build(
+                bench, name.strip(), ChunkOptions(size, min(overlap, size // 2)), model, only or list(documents)
+            )
+
+
+def _models(bench: Workbench) -> list[str]:
+    return [m.name for m in bench.models() if m.kind == "embedding" and not m.problem] + [KEYWORDS_ONLY]
+
+
+def _start_build(bench: Workbench, name: str, options: ChunkOptions, model: str, ids: list[str]) -> None:
+    if not name:
+        say("warning", "Give the collection a name.")
+        return
+    chosen = "" if model == KEYWORDS_ONLY else model
+    try:
+        rag.build_collection(bench, name, options=options, embedding_model=chosen, document_ids=ids)
+    except RagError as error:
+        say("warning", error)
+        return
+    shared.choose(name)
+    st.rerun()
+
+
+main()

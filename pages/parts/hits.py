@@ -1,0 +1,153 @@
+"""Search results: every hit with its score taken apart, the threshold as a line in the list, near misses greyed below it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pages.parts.safe_text import Node, el, visible
+from pages.parts.shared import duration, pages_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rag import Workbench
+    from rag.types import Hit, SearchResult
+
+_INDEX = {"chroma": "Chroma index", "exact": "exact search", "none": "keywords only"}
+
+
+def settings_line(result: SearchResult) -> Node:
+    """Return the settings and the time that made this result, so that a screenshot explains itself."""
+    o = result.options
+    weight = f" (semantic share {o.weight:.2f})" if o.mode == "hybrid" else ""
+    only = f" · {len(o.document_ids)} of its documents" if o.document_ids else ""
+    timing = f"fetched in {duration(result.timings.get('total'))}, ranked in {result.timings.get('rank', 0):.1f} ms"
+    return el(
+        "div.meta",
+        el("span.strong", f"{len(result.hits)} of {len(result.candidates)} candidates"),
+        el("span", f"{o.mode}{weight} · top {o.top_k} · threshold {result.threshold:.2f}"),
+        el("span", f"{visible(result.collection.name, 40)}{only} · {_INDEX.get(result.used_index, result.used_index)}"),
+        el("span", timing),
+    )
+
+
+def cards(bench: Workbench, result: SearchResult) -> list[Node]:
+    """Return hits, the threshold line, near misses: as many nodes as there are cards, plus the line."""
+    best_keyword = max((h.parts.keyword for h in result.candidates), default=0.0)
+    nodes = [_card(bench, hit, result, best_keyword) for hit in result.hits]
+    nodes.append(_line(result))
+    nodes += [_card(bench, hit, result, best_keyword) for hit in result.near_misses]
+    return nodes
+
+
+def _line(result: SearchResult) -> Node:
+    spare = sum(h.score >= result.threshold for h in result.candidates) - len(result.hits)
+    more = f"{spare} more above it, cut off by top {result.options.top_k}" if spare > 0 else ""
+    if not result.hits:
+        more = "no candidate reaches it: not found in these documents"
+    return el(
+        "div.threshold", el("span", f"threshold {result.threshold:.2f}"), el("span.muted", more) if more else None
+    )
+
+
+def _card(bench: Workbench, hit: Hit, result: SearchResult, best_keyword: float) -> Node:
+    missed = hit.short_by > 0
+    chunk = hit.chunk
+    head = el(
+        "div.head",
+        el("span.name.clip", visible(hit.document_name)),
+        el("span.muted", pages_text(chunk.pages)),
+        el("span.muted.clip", visible(chunk.heading, 90)) if chunk.heading else None,
+        el("span.score", f"{hit.score:.2f}"),
+        el("span.chip.warn", f"{hit.short_by:.2f} short") if missed else None,
+    )
+    body = el(
+        "div.body",
+        head,
+        el(
+            "span.meter.long",
+            el("span.fill.total", w=round(100 * hit.score, 1)),
+            el("span.tick", l=round(100 * result.threshold, 1)),
+        ),
+        el("div.reading", *marked(bench, chunk.text, result.terms)),
+        el("div.parts", *_parts(hit, best_keyword), *_actions(hit)),
+    )
+    return el("div.card.miss" if missed else "div.card", el("span.place", str(hit.rank)), body, data_id=chunk.id)
+
+
+def _parts(hit: Hit, best_keyword: float) -> list[Node]:
+    p = hit.parts
+    return [
+        _part("meaning", "cosine", p.cosine, f"{p.cosine:.2f}", "Cosine of question and chunk"),
+        _part("question words", "coverage", p.coverage, f"{p.coverage:.0%}", "Share of the question's telling words in the chunk"),
+        _part(
+            "keyword rank", "keyword", p.keyword / best_keyword if best_keyword else 0.0, f"{p.keyword:.1f}",
+            "BM25, drawn relative to the best candidate; it decides the order, not the score",
+        ),
+    ]  # fmt: skip
+
+
+def _part(name: str, look: str, share: float, text: str, title: str) -> Node:
+    bar = el("span.meter", el(f"span.fill.{look}", w=round(100 * min(1.0, max(0.0, share)), 1)))
+    return el("span.part", name, bar, el("span.num", text), title=title)
+
+
+def _actions(hit: Hit) -> list[Node]:
+    return [
+        el("button.link.push", "Whole text", data_toggle="card"),
+        el("button.link", "Open in document", data_pick=hit.chunk.id),
+    ]
+
+
+def marked(bench: Workbench, text: str, terms: Sequence[str]) -> list[Node | str]:
+    """Return the text with the question's words marked, as children of an element."""
+    children: list[Node | str] = []
+    place = 0
+    for start, end in bench.word_marks(text, terms):
+        children += [text[place:start], el("mark", text[start:end])]
+        place = end
+    return [*children, text[place:]]
+
+
+def score_chart(result: SearchResult) -> Node:
+    """Return a bar for each candidate's score, best first, with the threshold across: where a gap is, a threshold fits."""
+    hits = {h.chunk.id for h in result.hits}
+    near = {h.chunk.id for h in result.near_misses}
+    ordered = sorted(result.candidates, key=lambda h: -h.score)
+    width, height, left = 290.0, 130.0, 22.0
+    step = (width - left) / max(len(ordered), 20)
+    bars = [_bar(h, place, step, left, height, hits, near, result.threshold) for place, h in enumerate(ordered)]
+    y = height * (1 - result.threshold)
+    grid = [el("line.axis", x1=left, x2=width, y1=height * (1 - v), y2=height * (1 - v)) for v in (0, 0.5, 1)]
+    names = [el("text", f"{v:g}", x=left - 5, y=height * (1 - v) + 3.5, text_anchor="end") for v in (0, 0.5, 1)]
+    return el(
+        "svg", *grid, *names, *bars,
+        el("line.line", x1=left, x2=width, y1=round(y, 2), y2=round(y, 2)),
+        el("text.line-name", f"threshold {result.threshold:.2f}", x=width, y=round(y - 4, 2), text_anchor="end"),
+        viewBox=f"0 -8 {width:.0f} {height + 14:.0f}", role="img",
+        aria_label=f"Scores of {len(ordered)} candidates; {len(hits)} are hits at threshold {result.threshold:.2f}",
+    )  # fmt: skip
+
+
+def _bar(
+    hit: Hit, place: int, step: float, left: float, height: float, hits: set[str], near: set[str], threshold: float
+) -> Node:
+    chunk_id = hit.chunk.id
+    look = "hit" if chunk_id in hits else "spare" if hit.score >= threshold else "near" if chunk_id in near else "rest"
+    tall = max(0.8, height * hit.score)
+    title = f"{hit.score:.2f}  {visible(hit.document_name, 60)} {pages_text(hit.chunk.pages)}"
+    return el(
+        f"rect.bar.{look}", el("title", title), x=round(left + place * step, 2), y=round(height - tall, 2),
+        width=round(max(1.0, step * 0.76), 2), height=round(tall, 2), rx=0.8,
+    )  # fmt: skip
+
+
+def chart_legend() -> Node:
+    entries = (("hit", "hit"), ("spare", "passes, beyond top k"), ("near", "near miss"), ("rest", "below"))
+    return el("div.legend", *(el("span", _swatch(look), name) for look, name in entries))
+
+
+def _swatch(look: str) -> Node:
+    return el(
+        "svg.key", el(f"rect.bar.{look}", x=0, y=0, width=12, height=9, rx=1.5), viewBox="0 0 12 9", width=12, height=9
+    )

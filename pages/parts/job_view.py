@@ -1,0 +1,64 @@
+"""Background work on the page: its progress while it runs, in time for the user to stop it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from pages.parts.safe_text import label
+from pages.parts.shared import duration
+from rag import Workbench
+
+if TYPE_CHECKING:
+    from rag.jobs import Job
+
+_REFRESH_S = 0.4
+
+
+def latest(bench: Workbench, kind: str) -> Job[Any] | None:
+    """Return the newest job of that kind that the user has not put away; it outlives a page switch and a reload."""
+    job = next(iter(bench.jobs.recent(kind)), None)
+    return None if job is None or job.id in st.session_state.get("jobs.seen", ()) else job
+
+
+def put_away(job: Job[Any]) -> None:
+    """Do not show the job's end any longer in this session."""
+    st.session_state.setdefault("jobs.seen", set()).add(job.id)
+
+
+def summary(bench: Workbench) -> None:
+    """Name the running jobs in the sidebar, whatever page is open."""
+    for job in bench.jobs.running():
+        if job.kind != "warm-up":
+            st.caption(f":material/progress_activity: {label(job.title)}…")
+
+
+def progress(job: Job[Any]) -> None:
+    """Show a running job with a Stop button, and rerun the page once it has ended."""
+    _watch(job) if job.running else None
+
+
+@st.fragment(run_every=_REFRESH_S)
+def _watch(job: Job[Any]) -> None:
+    if not job.running:
+        st.rerun()
+    now = job.progress
+    bar, stop = st.columns([6, 1], vertical_alignment="bottom")
+    bar.progress(now.share, text=label(_words(job), limit=240))
+    stop.button(
+        "Stopping…" if job.stopping() else "Stop", key=f"stop.{job.id}", icon=":material/stop:", on_click=job.stop,
+        disabled=job.stopping(), width="stretch",
+    )  # fmt: skip
+
+
+def _words(job: Job[Any]) -> str:
+    now = job.progress
+    parts = [now.message or job.title]
+    if now.total:
+        parts.append(f"{now.done:,} of {now.total:,} {now.unit}")
+    if now.total and 0 < now.done < now.total:
+        parts.append(f"{now.rate_per_s:.0f} {now.unit}/s")
+        if now.remaining_s is not None:
+            parts.append(f"{duration(now.remaining_s * 1000)} left")
+    return " · ".join(parts)

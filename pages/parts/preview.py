@@ -1,0 +1,124 @@
+"""How files would be cut, before anything is stored: their chunks in the text, redrawn as the sliders move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+import rag
+from pages.parts import chunk_view, shared
+from pages.parts.live_slider import live_slider
+from pages.parts.safe_text import draw, el, label, say, visible
+from rag import ChunkOptions, RagError, Upload, Workbench
+
+if TYPE_CHECKING:
+    from rag.types import Collection
+
+    Add = Callable[[Workbench, Sequence[Upload], Collection], None]
+
+
+@st.fragment
+def show(bench: Workbench, target: Collection, files: Sequence[Upload], *, add: Add) -> None:
+    """Draw the chunks of one file as the sliders move; only this part of the page reruns."""
+    st.subheader("How the text will be cut")
+    controls, sheet = st.columns([1, 2.3], gap="large")
+    with controls:
+        picked = st.selectbox(
+            shared.count(len(files), "file"),
+            range(len(files)),
+            key="preview.file",
+            format_func=lambda i: visible(files[i].name),
+        )
+        options = _chunk_options(target)
+    try:
+        with st.spinner("Reading…"):
+            found = rag.preview(bench, files[picked or 0], options, collection=target)
+    except RagError as error:
+        with sheet:
+            say("warning", f"{error} It will be left out; other files are not affected.")
+    else:
+        _draw_preview(found, options, controls, sheet)
+    with controls:
+        _offer(bench, target, files, options, add)
+
+
+def _chunk_options(target: Collection) -> ChunkOptions:
+    kept = target.options
+    size = live_slider(
+        "Chunk size", key="preview.size", low=40, high=400, step=10, value=kept.chunk_size_tokens, unit=" tokens",
+        mark=kept.chunk_size_tokens, mark_title="what this collection uses",
+    )  # fmt: skip
+    overlap = live_slider(
+        "Overlap", key="preview.overlap", low=0, high=size // 2, step=5, value=kept.overlap_tokens, unit=" tokens",
+        mark=min(kept.overlap_tokens, size // 2), mark_title="what this collection uses",
+    )  # fmt: skip
+    return ChunkOptions(int(size), int(overlap))
+
+
+def _draw_preview(found: Any, options: ChunkOptions, controls: Any, area: Any) -> None:
+    sheets = chunk_view.sheets(found.document)
+    with area:
+        head, pager = st.columns([2, 3], vertical_alignment="center")
+        with pager, st.container(horizontal=True, horizontal_alignment="right"):
+            first = chunk_view.first_sheet_with_text(found.document, sheets) + 1
+            number = st.pagination(
+                len(sheets), default=first, key=f"preview.sheet.{found.document.id[:12]}.{len(sheets)}"
+            )
+        start, end = sheets[number - 1]
+        with head:
+            draw(chunk_view.legend(options.overlap_tokens > 0), key="preview.legend")
+        draw(*chunk_view.drawn(found.document, found.chunks, found.tokens, (start, end)), key="preview.sheet")
+    shown = [c.index for c in found.chunks if c.start < end and start < c.end]
+    with controls:
+        shared.facts(
+            ("chunks", f"{len(found.chunks):,}"),
+            ("tokens, median", f"{pd.Series(found.tokens).median():.0f}" if found.tokens else "–"),
+            ("pages", f"{len(found.document.pages):,}"),
+            key="preview.facts",
+        )
+        draw(
+            chunk_view.sizes(
+                found.tokens, options.chunk_size_tokens, (min(shown, default=0), max(shown, default=-1) + 1)
+            ),
+            el("small.muted", "Tokens of each chunk; the shown ones stand out."),
+            key="preview.sizes",
+        )
+        for warning in found.document.warnings:
+            st.caption(f":material/info: {label(warning, 300)}")
+
+
+def _offer(bench: Workbench, target: Collection, files: Sequence[Upload], options: ChunkOptions, add: Add) -> None:
+    """Offer to add the files with what is on screen; a filled collection keeps the options it was made with."""
+    what = shared.count(len(files), "document")
+    if options == target.options or not target.chunks:
+        if st.button(f"Add {what} to {label(target.name, 30)}", type="primary", icon=":material/add:", width="stretch"):
+            add(bench, files, _with_options(bench, target, options))
+            st.rerun()
+        return
+    kept = target.options
+    st.caption(
+        f"**{label(target.name, 40)}** was made with {kept.chunk_size_tokens} tokens and {kept.overlap_tokens} overlap. "
+        "All its chunks are made alike, so other options go into a new collection."
+    )
+    name = st.text_input(
+        "New collection", f"{target.name} {options.chunk_size_tokens}", key="preview.name", max_chars=60
+    )
+    if st.button(f"Add {what} to the new collection", type="primary", icon=":material/add:", width="stretch"):
+        made = bench.create_collection(name.strip(), options=options, embedding_model=target.embedding_model)
+        add(bench, files, made)
+        shared.choose(made.name)
+        st.rerun()
+    if st.button(f"Add to {label(target.name, 30)} with its own options", width="stretch"):
+        add(bench, files, target)
+        st.rerun()
+
+
+def _with_options(bench: Workbench, target: Collection, options: ChunkOptions) -> Collection:
+    """Return the collection, made anew with these options when it is empty and has others."""
+    if options == target.options:
+        return target
+    bench.catalog.delete_collection(target.name)
+    return bench.create_collection(target.name, options=options, embedding_model=target.embedding_model)

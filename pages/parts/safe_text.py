@@ -1,0 +1,100 @@
+"""The one way for untrusted text onto the page: document text, file and collection names, questions, answers and error messages.
+
+Streamlit renders most text as markdown, and markdown makes the browser fetch images: a document, a file name or a provider's error
+could carry the conversation away with no click. So untrusted text is shown in three ways only:
+
+- `draw` puts it into a tree of elements whose texts become DOM text nodes; nothing in it is ever parsed.
+- `label` escapes it for the places that insist on markdown: labels, captions, boxes, the text of a running answer.
+- `visible` cleans it for places that show plain text: options of a selectbox, cells of a dataframe.
+
+`tests/pages/test_safe_text.py` holds the rules, `tests/browser` proves them with a hostile document and a listening server.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+Node = list[Any]
+"""`[tag, {attribute: value}, child, …]`; a child is a text or a node. Made by `el`."""
+
+LABEL_LIMIT = 120  # characters; a longer name would push everything else off the page
+_HERE = Path(__file__).parent
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&^=\"'@/])")
+_HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
+_JOINER = "\u2060"  # zero width: keeps `:name:`, `://` and `www.` from being recognised after the escapes are gone
+_surface = st.components.v2.component(
+    "workbench.surface",
+    css=(_HERE / "surface.css").read_text(encoding="utf-8"),
+    js=(_HERE / "surface.js").read_text(encoding="utf-8"),
+)
+
+
+def el(tag: str, *children: str | Node | None, **attributes: str | int | float | None) -> Node:
+    """Return an element for `draw`: `el("p.quote", "text", title="…")`.
+
+    `tag` is `name.class.class`. Underscores in attribute names become hyphens (`data_pick`, `aria_label`); None is left out.
+    Only the names that surface.js lists exist for the browser.
+    """
+    kept = {name.replace("_", "-"): value for name, value in attributes.items() if value is not None}
+    return [tag, kept, *(child for child in children if child not in (None, ""))]
+
+
+def draw(*nodes: Node, key: str, on_pick: Callable[[str], None] | None = None) -> None:
+    """Draw a tree of elements as one Streamlit element. Texts in it are shown as they are, never parsed.
+
+    `on_pick` hears the `data_pick` value of a button of the tree that was pressed, before the rerun that follows.
+    """
+
+    def picked() -> None:
+        value = st.session_state[key].get("pick")
+        if on_pick is not None and value is not None:
+            on_pick(str(value))
+
+    _surface(key=key, data={"nodes": list(nodes)}, on_pick_change=picked)
+
+
+def visible(text: str, limit: int = LABEL_LIMIT) -> str:
+    """Return one line of at most `limit` characters in which nothing is hidden.
+
+    Characters that control, reorder or tag the text around them are written as their code: a name cannot pose as another.
+
+    >>> visible("invoice\u202efdp.exe")
+    'invoice⟨202E⟩fdp.exe'
+    """
+    line = " ".join(text[: 4 * limit].split())
+    shown = "".join(f"⟨{ord(c):04X}⟩" if unicodedata.category(c) in _HIDDEN else c for c in line)
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def label(text: str, limit: int = LABEL_LIMIT) -> str:
+    """Return `visible(text)` escaped for the places that read markdown: what is seen is what was given."""
+    return _escape(visible(text, limit))
+
+
+def paragraphs(text: str) -> str:
+    """Return text of several lines escaped for `st.markdown`, its lines kept: for an answer while it is being written."""
+    lines = (visible(line, limit=100_000) for line in text.splitlines())
+    return "  \n".join(_escape(line) for line in lines)
+
+
+def _escape(text: str) -> str:
+    """Escape every character that means something to markdown, and part the ones that mean something to its extensions."""
+    parted = re.sub(r":(?=[\w/])", f":{_JOINER}", text)
+    parted = re.sub(r"(?i)\bwww\.", f"www{_JOINER}.", parted)
+    return _MARKDOWN.sub(r"\\\1", parted)
+
+
+Kind = Literal["error", "warning", "info", "success"]
+
+
+def say(kind: Kind, message: object) -> None:
+    """Show one sentence in a box; `message` may be an error that quotes a file name."""
+    icon = {"error": ":material/error:", "warning": ":material/warning:", "info": ":material/info:"}
+    box = {"error": st.error, "warning": st.warning, "info": st.info, "success": st.success}[kind]
+    box(label(str(message), limit=600), icon=icon.get(kind, ":material/check_circle:"))

@@ -1,0 +1,163 @@
+"""What every page shares: the workbench of this server, the chosen collection, the list of pages, and words for figures."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+import rag
+from pages.parts.safe_text import draw, el, say
+from rag import RagError
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
+
+    from rag.types import Collection
+
+log = logging.getLogger("workbench")
+FOLDER = Path(__file__).resolve().parents[1]
+COLLECTION = "collection"
+"""Session key of the chosen collection's name."""
+NEXT_COLLECTION = "collection.next"
+_PAGES = {
+    "documents": ("Documents", ":material/description:"),
+    "embedding": ("Collections", ":material/database:"),
+    "search": ("Search", ":material/tune:"),
+    "ask": ("Ask", ":material/forum:"),
+    "usage": ("Usage", ":material/monitoring:"),
+    "settings": ("Settings", ":material/settings:"),
+}
+_style = st.components.v2.component(
+    "workbench.frame", css=(FOLDER / "parts" / "frame.css").read_text(encoding="utf-8"), isolate_styles=False
+)
+_bench: rag.Workbench | None = None
+_lock = threading.Lock()
+
+
+def page(name: str) -> StreamlitPage:
+    """Return the page of that file, for navigation, links and switches."""
+    title, icon = _PAGES[name]
+    path = "collections" if name == "embedding" else name
+    return st.Page(FOLDER / f"{name}.py", title=title, icon=icon, url_path=path)
+
+
+def style() -> None:
+    """Put the few rules that Streamlit's theme has no option for on the page; the element itself takes no room."""
+    with st.container(key="frame-style"):
+        _style(key="frame.style")
+
+
+def pages() -> dict[str, StreamlitPage]:
+    return {name: page(name) for name in _PAGES}
+
+
+# --- the workbench ---
+
+
+def open_bench() -> rag.Workbench:
+    """Return the one workbench of this server, opened at first use. Raises `StoreError`, each time anew until it opens."""
+    global _bench
+    with _lock:
+        if _bench is None:
+            _bench = rag.open_workbench()
+        return _bench
+
+
+def close_bench() -> None:
+    """Stop the jobs and free the data folder."""
+    global _bench
+    with _lock:
+        if _bench is not None:
+            _bench.close()
+        _bench = None
+
+
+def warm_up() -> None:
+    """Open the workbench and load its models; then let the garbage collector forget what will stay for good."""
+    try:
+        open_bench().warm_up().wait()
+    except RagError as error:
+        log.warning("%s", error)  # the first page says it to the user
+    except Exception:
+        log.exception("warming up failed")
+    gc.collect()
+    gc.freeze()
+
+
+def collection(bench: rag.Workbench) -> Collection:
+    """Return the collection chosen in the sidebar."""
+    return bench.collection(st.session_state.get(COLLECTION))
+
+
+def choose(name: str) -> None:
+    """Make a collection the chosen one at the next rerun: its widget is on the page already and keeps its value until then."""
+    st.session_state[NEXT_COLLECTION] = name
+
+
+def show_failure(error: Exception) -> None:
+    """Show one sentence for an error that ended the page."""
+    if isinstance(error, RagError):
+        say("error", error)
+    else:
+        say(
+            "error",
+            f"This page failed ({type(error).__name__}); reload it, and look into the server's log if it stays.",
+        )
+
+
+# --- words ---
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return "1 chunk", "1,204 chunks"."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def size(n_bytes: int) -> str:
+    """Return a size in the unit that fits, as file managers count it (1 MB is 2**20): "48 kB", "1.3 MB", "50 MB"."""
+    if n_bytes < 1024:
+        return f"{n_bytes} B"
+    if n_bytes < 2**20:
+        return f"{n_bytes / 1024:,.0f} kB"
+    return f"{n_bytes / 2**20:,.1f}".removesuffix(".0") + " MB"
+
+
+def duration(ms: float | None) -> str:
+    """Return "8 ms", "1.4 s", "2 min 5 s"; "–" when it was not measured."""
+    if ms is None:
+        return "–"
+    if ms < 1000:
+        return f"{ms:.0f} ms"
+    return f"{ms / 1000:.1f} s" if ms < 60_000 else f"{ms // 60_000:.0f} min {ms % 60_000 / 1000:.0f} s"
+
+
+def cost(usd: float | None) -> str:
+    """Return "$0.00", "$0.0042", "< $0.0001"; "unknown" is never $0."""
+    if usd is None:
+        return "unknown"
+    if 0 < usd < 0.0001:
+        return "< $0.0001"
+    return f"${usd:.2f}" if usd == 0 or usd >= 1 else f"${usd:.4f}"
+
+
+def pages_text(numbers: tuple[int, ...]) -> str:
+    """Return "p. 3" or "p. 3–4"; empty for a document without pages."""
+    if not numbers:
+        return ""
+    return f"p. {numbers[0]}" if len(numbers) == 1 else f"p. {numbers[0]}–{numbers[-1]}"
+
+
+def empty_state(title: str, *sentences: str, key: str) -> None:
+    """Say that there is nothing yet and what to do next."""
+    draw(el("div.empty", el("h3", title), *(el("p", s) for s in sentences)), key=key)
+
+
+def facts(*pairs: tuple[str, str], key: str, small: bool = False) -> None:
+    """Draw figures with their names, side by side."""
+    cells = [el("div.fact", el("span.name", name), el("span.value", value)) for name, value in pairs]
+    draw(el("div.facts.small" if small else "div.facts", *cells), key=key)

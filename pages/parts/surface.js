@@ -1,0 +1,61 @@
+// Draws the tree that safe_text.draw sends. Texts become text nodes and attributes come from a list without addresses, styles
+// or handlers, so nothing in the tree can load, run or link anything. Parts that did not change keep their DOM: no flicker.
+
+const HTML = new Set(["div", "span", "p", "mark", "button", "strong", "em", "small", "br", "ol", "ul", "li", "h3", "h4", "table",
+  "thead", "tbody", "tr", "th", "td", "details", "summary", "section", "header", "pre", "code", "b", "sup"]);
+const SVG = new Set(["svg", "g", "rect", "line", "circle", "text", "path", "polyline", "title"]);
+const ATTRIBUTES = new Set(["title", "role", "tabindex", "aria-label", "aria-hidden", "aria-pressed", "aria-current", "data-pick", "data-toggle",
+  "data-id", "scope", "open", "disabled", "colspan", "viewBox", "preserveAspectRatio", "x", "y", "x1", "x2", "y1", "y2", "cx",
+  "cy", "r", "rx", "width", "height", "points", "d", "text-anchor", "transform"]);
+
+function build(spec) {
+  if (typeof spec === "string") return document.createTextNode(spec);
+  const [tag, attributes, ...children] = spec;
+  const [name, ...classes] = tag.split(".");
+  const svg = SVG.has(name);
+  if (!svg && !HTML.has(name)) return document.createTextNode("");
+  const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
+  if (classes.length) node.setAttribute("class", classes.join(" "));
+  if (name === "button") node.type = "button";
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "w") node.style.width = `${Number(value)}%`;
+    else if (key === "l") node.style.left = `${Number(value)}%`;
+    else if (key === "scroll") node.dataset.scroll = "1";
+    else if (ATTRIBUTES.has(key)) node.setAttribute(key, value);
+  }
+  for (const child of children) node.append(build(child));
+  return node;
+}
+
+function scrollToMark(root) {
+  const target = root.querySelector("[data-scroll]");
+  const box = target && target.closest(".scroller");
+  if (box) box.scrollTop += target.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 3;
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  let root = parentElement.querySelector(".surface");
+  if (!root) {
+    root = document.createElement("div");
+    root.className = "surface";
+    parentElement.append(root);
+  }
+  root.onclick = (event) => {
+    const target = event.target.closest("[data-pick], [data-toggle]");
+    if (!target) return;
+    if (target.dataset.toggle) target.closest(`.${target.dataset.toggle}`).classList.toggle("open");
+    else setTriggerValue("pick", target.dataset.pick);
+  };
+  let changed = false;
+  data.nodes.forEach((spec, i) => {
+    const source = JSON.stringify(spec);
+    const old = root.childNodes[i];
+    if (old && old.source === source) return;
+    const fresh = build(spec);
+    fresh.source = source;
+    if (old) old.replaceWith(fresh); else root.append(fresh);
+    changed = true;
+  });
+  while (root.childNodes.length > data.nodes.length) root.lastChild.remove();
+  if (changed) requestAnimationFrame(() => scrollToMark(root));
+}

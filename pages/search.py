@@ -1,0 +1,149 @@
+"""Search: one question, its candidates fetched once, and every setting of the ranking moved live over them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+import rag
+from pages.parts import hits, passage, shared
+from pages.parts.live_slider import live_slider
+from pages.parts.safe_text import draw, el, say, visible
+from rag import RagError, SearchOptions, Workbench
+
+if TYPE_CHECKING:
+    from rag.types import Candidates, Collection, SearchResult
+
+QUESTION = "search.question"
+OPEN = "search.open"  # id of the chunk that is open in its document
+_POOL = 50
+
+
+def main() -> None:
+    bench = shared.open_bench()
+    target = shared.collection(bench)
+    st.title("Search")
+    question = _question()
+    if not target.chunks:
+        shared.empty_state(
+            "Nothing to search yet",
+            f"The collection {visible(target.name, 60)} holds no documents: add some on Documents, or load the samples there.",
+            key="search.empty",
+        )
+    elif not question:
+        shared.empty_state(
+            "Ask for something the documents should know",
+            "Every candidate is shown with its score taken apart; threshold, number and weights can be moved while you look.",
+            key="search.hint",
+        )
+    else:
+        _tune(bench, target, question)
+
+
+def _question() -> str:
+    """Return the question typed, or the one in the address: a search can be linked and survives a reload."""
+    if QUESTION not in st.session_state:
+        st.session_state[QUESTION] = st.query_params.get("q", "")
+    typed = st.text_input(
+        "Question", key=QUESTION, placeholder="What do you want to find?", label_visibility="collapsed", icon=":material/search:",
+        persist_state="session",
+    )  # fmt: skip
+    question = (typed or "").strip()
+    if question != st.query_params.get("q", ""):
+        st.query_params.from_dict({"q": question} if question else {})
+    return question
+
+
+@st.fragment
+def _tune(bench: Workbench, target: Collection, question: str) -> None:
+    """Rank and draw; a slider that moves reruns only this, on candidates that are in memory."""
+    controls, results = st.columns([1, 2.35], gap="large")
+    with controls:
+        options = _options(bench, target)
+    try:
+        candidates = _fetch(bench, target, question, options)
+        result = rag.rank(candidates, options)
+    except RagError as error:
+        with results:
+            say("warning", error)
+        return
+    with controls:
+        draw(
+            el("div", el("h3", "Scores of all candidates"), hits.score_chart(result), hits.chart_legend()),
+            key="search.chart",
+        )
+        _keep_threshold(bench, target, result)
+    with results:
+        draw(hits.settings_line(result), *hits.cards(bench, result), key="search.results", on_pick=_open)
+    _opened(bench, result)
+
+
+def _options(bench: Workbench, target: Collection) -> SearchOptions:
+    has_vectors = bool(target.embedding_model)
+    modes = ["hybrid", "semantic", "keyword"] if has_vectors else ["keyword"]
+    mode = st.segmented_control(
+        "Mode", modes, default=modes[0], required=True, format_func=str.capitalize, key=f"search.mode.{has_vectors}",
+        persist_state="session", width="stretch",
+    )  # fmt: skip
+    threshold = live_slider(
+        "Threshold", key=f"search.threshold.{target.id}", low=0, high=1, step=0.01, value=target.similarity_threshold,
+        mark=target.similarity_threshold, mark_title="default of this collection",
+    )  # fmt: skip
+    top_k = live_slider("Hits at most", key="search.top_k", low=1, high=30, step=1, value=6)
+    weight = live_slider(
+        "Weight of meaning against words", key="search.weight", low=0, high=1, step=0.05, value=0.5, mark=0.5,
+        mark_title="default", disabled=mode != "hybrid",
+    )  # fmt: skip
+    names = {d.id: d.name for d in bench.catalog.documents(target.id)}
+    key = f"search.documents.{target.id}"
+    if key in st.session_state:  # a document that was deleted meanwhile can no longer be chosen
+        st.session_state[key] = [d for d in st.session_state[key] if d in names]
+    only = st.multiselect(
+        "Only these documents", list(names), key=key, format_func=lambda d: visible(names[d], 60), placeholder="All documents",
+        persist_state="session",
+    )  # fmt: skip
+    return SearchOptions(mode or "keyword", int(top_k), threshold, weight, _POOL, tuple(sorted(only)))
+
+
+def _fetch(bench: Workbench, target: Collection, question: str, options: SearchOptions) -> Candidates:
+    """Return the question's candidates, fetched when the question, the documents asked or the collection changed."""
+    wanted = SearchOptions(pool=options.pool, document_ids=options.document_ids)
+    key = (target.id, bench.catalog.revision(target.id), question, wanted)
+    kept = st.session_state.get("search.candidates")
+    if kept is None or kept[0] != key:
+        kept = (key, rag.fetch(bench, question, collection=target, options=wanted))
+        st.session_state["search.candidates"] = kept
+    found: Candidates = kept[1]
+    return found
+
+
+def _keep_threshold(bench: Workbench, target: Collection, result: SearchResult) -> None:
+    """Offer to make the threshold on screen the collection's own, which Ask goes by."""
+    if round(result.threshold, 2) == round(bench.catalog.collection(target.name).similarity_threshold, 2):
+        return
+    if st.button(
+        "Keep this threshold", icon=":material/bookmark:", help="Makes it this collection's default, also for Ask."
+    ):
+        bench.catalog.set_threshold(target.name, round(result.threshold, 2))
+        st.rerun()
+
+
+def _open(chunk_id: str) -> None:
+    st.session_state[OPEN] = chunk_id
+
+
+def _opened(bench: Workbench, result: SearchResult) -> None:
+    """Open the chosen hit at its place in the document."""
+    chunk_id = st.session_state.pop(OPEN, None)
+    hit = next((h for h in result.candidates if h.chunk.id == chunk_id), None)
+    if hit is not None:
+        _dialog(bench, passage.of_hit(hit))
+
+
+@st.dialog("The passage in its document", width="large")
+def _dialog(bench: Workbench, shown: passage.Passage) -> None:
+    passage.show(bench, shown, key="search.passage")
+
+
+main()

@@ -1,0 +1,130 @@
+"""Usage: every model call so far, what it took and what it cost. An unknown cost is never shown as zero."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from pages.parts import shared
+from pages.parts.safe_text import visible
+from rag import Workbench
+
+if TYPE_CHECKING:
+    from rag.types import UsageRecord
+
+_PERIODS = {"Today": 0, "7 days": 6, "30 days": 29, "All": None}
+_ROWS = 2000  # of single calls in the table; totals count all
+
+
+def main() -> None:
+    bench = shared.open_bench()
+    title, period = st.columns([3, 2], vertical_alignment="bottom")
+    title.title("Usage")
+    with period, st.container(horizontal=True, horizontal_alignment="right"):
+        chosen = st.segmented_control(
+            "Period", list(_PERIODS), default="All", required=True, key="usage.period", label_visibility="collapsed",
+            persist_state="session",
+        )  # fmt: skip
+    since = _since(chosen or "All")
+    by_day = bench.ledger.totals("day", since)
+    if not by_day:
+        shared.empty_state(
+            "No model was called yet",
+            "Adding documents, searching and asking each leave a row here.",
+            key="usage.empty",
+        )
+        return
+    _headline(by_day)
+    days, table = st.columns([1, 1], gap="large")
+    with days:
+        _by_day(by_day)
+    with table:
+        _totals(bench, since)
+    _calls(bench.ledger.records(since, limit=_ROWS))
+
+
+def _since(period: str) -> datetime | None:
+    days = _PERIODS[period]
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    return None if days is None else midnight - timedelta(days=days)
+
+
+def _headline(by_day: list[dict[str, Any]]) -> None:
+    unknown = sum(t["unknown_costs"] for t in by_day)
+    known = [t["cost_usd"] for t in by_day if t["cost_usd"] is not None]
+    shared.facts(
+        ("cost", (shared.cost(sum(known)) if known else "unknown") + (f" + {shared.count(unknown, 'unknown call')}" if unknown and known else "")),
+        ("calls", f"{sum(t['calls'] for t in by_day):,}"),
+        ("tokens read", f"{sum(t['input_tokens'] for t in by_day):,}"),
+        ("tokens written", f"{sum(t['output_tokens'] for t in by_day):,}"),
+        ("estimated", f"{sum(t['estimated'] for t in by_day):,} calls"),
+        key="usage.facts",
+    )  # fmt: skip
+
+
+def _by_day(by_day: list[dict[str, Any]]) -> None:
+    st.subheader("Calls by day")
+    data = pd.DataFrame(
+        [{"day": t["day"], "calls": t["calls"], "tokens": t["input_tokens"] + t["output_tokens"]} for t in by_day]
+    )
+    chart = (
+        alt.Chart(data)
+        .mark_bar(size=22, cornerRadiusTopLeft=3, cornerRadiusTopRight=3)
+        .encode(
+            x=alt.X("day:T", title=None, axis=alt.Axis(format="%d %b", labelAngle=0, tickCount="day")),
+            y=alt.Y("calls:Q", title=None, axis=alt.Axis(tickMinStep=1)),
+            tooltip=["day:T", "calls:Q", alt.Tooltip("tokens:Q", format=",")],
+        )
+        .properties(height=230)
+    )
+    st.altair_chart(chart, width="stretch")
+
+
+def _totals(bench: Workbench, since: datetime | None) -> None:
+    by = st.segmented_control(
+        "Totals by", ["model", "action", "day"], default="model", required=True, key="usage.by", format_func=lambda b: f"By {b}",
+        label_visibility="collapsed", persist_state="session",
+    ) or "model"  # fmt: skip
+    rows = [
+        {
+            by.capitalize(): visible(str(t[by])), "Calls": t["calls"], "Texts": t["items"],
+            "Tokens read": t["input_tokens"], "Tokens written": t["output_tokens"], "Cost": _sum(t),
+        }
+        for t in bench.ledger.totals(by, since)
+    ]  # fmt: skip
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, row_height=34, height=min(40 + 34 * len(rows), 260), key="usage.totals"
+    )
+
+
+def _sum(t: dict[str, Any]) -> str:
+    """Return the known cost; calls of unknown cost are named beside it."""
+    if t["cost_usd"] is None:
+        return "unknown"
+    return shared.cost(t["cost_usd"]) + (f" + {t['unknown_costs']} unknown" if t["unknown_costs"] else "")
+
+
+def _calls(records: list[UsageRecord]) -> None:
+    st.subheader("Single calls")
+    rows = [
+        {
+            "When": r.at, "Action": r.action, "Model": visible(f"{r.provider}/{r.model}"), "Status": r.status, "Texts": r.items,
+            "Tokens read": r.usage.input_tokens, "Tokens written": r.usage.output_tokens, "Estimated": r.usage.estimated,
+            "First words": shared.duration(r.ttft_ms), "Took": shared.duration(r.duration_ms), "Cost": shared.cost(r.cost_usd),
+            "Price from": r.price_source,
+        }
+        for r in records
+    ]  # fmt: skip
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, row_height=34, height=min(40 + 34 * len(rows), 420), key="usage.calls",
+        column_config={"When": st.column_config.DatetimeColumn(format="D MMM, HH:mm:ss")},
+    )  # fmt: skip
+    if len(records) == _ROWS:
+        st.caption(f"The newest {_ROWS:,} calls; the totals count all.")
+
+
+main()
