@@ -14,6 +14,9 @@ Mode = Literal["hybrid", "semantic", "keyword"]
 FileStatus = Literal["added", "known", "replaced", "empty", "failed"]
 UsageStatus = Literal["started", "ok", "failed", "stopped", "cached"]
 Finish = Literal["complete", "stopped", "not_found", "length", "refused", "failed"]
+SentenceVerdict = Literal["supported", "partly", "not_found", "no_citation"]
+FigureVerdict = Literal["supported", "contradicted", "not_found"]
+FigureKind = Literal["number", "percent", "money", "date", "name", "quantity"]
 
 
 # --- documents and chunks -------------------------------------------------------------------------------------------
@@ -242,6 +245,61 @@ class Citation:
     start: int
     end: int
     pages: tuple[int, ...]
+    at: int | None = None
+    """Offset in the answer's text of the marker that it is bound to; None when only the number binds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FigureCheck:
+    """A number, date or name of an answer, looked up in the cited chunks. Offsets are into the answer's text."""
+
+    start: int
+    end: int
+    text: str
+    kind: FigureKind
+    verdict: FigureVerdict
+    found_as: str = ""
+    """How the chunk says it, or what it says instead when that contradicts; empty when nothing like it stands there."""
+    marker: int | None = None
+    """Marker of the hit that `found_as` stands in."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceCheck:
+    """A sentence of an answer held against the chunks that it cites. Offsets are into the answer's text."""
+
+    start: int
+    end: int
+    verdict: SentenceVerdict
+    where: int | None = None
+    """Marker of another hit that says it, when the cited ones do not."""
+    figures: tuple[FigureCheck, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSummary:
+    """Counts of an answer's checks; as text the line that stands under it."""
+
+    sentences: int = 0
+    sentences_supported: int = 0
+    figures: int = 0
+    figures_supported: int = 0
+
+    @classmethod
+    def of(cls, checks: tuple[SentenceCheck, ...]) -> CheckSummary:
+        figures = [figure for check in checks for figure in check.figures]
+        return cls(
+            sentences=len(checks),
+            sentences_supported=sum(check.verdict == "supported" for check in checks),
+            figures=len(figures),
+            figures_supported=sum(figure.verdict == "supported" for figure in figures),
+        )
+
+    def __str__(self) -> str:
+        """Return e.g. "11 of 12 sentences and 9 of 9 figures supported"; empty when nothing was checked."""
+        counts = ((self.sentences_supported, self.sentences, "sentence"), (self.figures_supported, self.figures, "figure"))
+        parts = [f"{good} of {of} {noun}{'' if of == 1 else 's'}" for good, of, noun in counts if of]
+        return f"{' and '.join(parts)} supported" if parts else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +351,8 @@ class Answer:
     ttft_ms: float | None = None
     duration_ms: float | None = None
     error: str = ""
+    checks: tuple[SentenceCheck, ...] = ()
+    """One of each sentence that claims something, in order."""
 
 
 # Events of an answer stream, in the order in which they happen.
@@ -306,6 +366,13 @@ class TextEvent:
 @dataclass(frozen=True, slots=True)
 class CitationEvent:
     citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class CheckEvent:
+    """A sentence is complete and was checked."""
+
+    check: SentenceCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +407,7 @@ class EndEvent:
     usage: Usage
 
 
-Event = TextEvent | CitationEvent | RetryEvent | RestartEvent | FallbackEvent | ToolCallEvent | EndEvent
+Event = TextEvent | CitationEvent | CheckEvent | RetryEvent | RestartEvent | FallbackEvent | ToolCallEvent | EndEvent
 
 
 # --- reports --------------------------------------------------------------------------------------------------------
