@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help run test lint check format bench lock samples screenshots clean
+.PHONY: help run test lint check format bench lock samples docs screenshots clean
 
 PORT ?= 8501
 # Arguments for the tool behind the word: make test ARGS="tests/store -x", make lock ARGS=--upgrade
@@ -27,6 +27,7 @@ help:
 	@echo "make format       put the formatting right"
 	@echo "make bench        benchmarks against named peers (installs them beside, in $(BENCH_VENV))"
 	@echo "make samples      draw the sample PDF anew"
+	@echo "make docs         write settings and command line into the documents"
 	@echo "make screenshots  take the README's pictures anew (needs Chromium)"
 	@echo "make lock         renew requirements*.txt from pyproject.toml"
 	@echo "make clean        remove environments and caches; data/workbench stays"
@@ -77,6 +78,9 @@ format: $(VENV)/.dev
 
 samples: $(VENV)/.dev
 	$(BIN)/python data/samples/source/make_pdf.py
+
+docs: $(VENV)/.dev
+	$(BIN)/python docs/generate.py
 
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.browser.screenshots

@@ -186,8 +186,9 @@ def test_a_file_is_a_room_that_can_be_known(path: Path) -> None:
 
 def test_functions_are_short() -> None:
     """Half of all functions take ten lines or fewer, nine in ten about thirty, and hardly any more than seventy."""
-    functions = [node for path in CODE for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]  # fmt: skip
+    own = [path for path in CODE if "migrations/versions" not in name_of(path)]  # those are lists of columns
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in own]
+    functions = [f for tree in trees for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef)]
     lengths = sorted((node.end_lineno or node.lineno) - node.lineno + 1 for node in functions)
     assert lengths[len(lengths) // 2] <= 12
     assert lengths[len(lengths) * 9 // 10] <= 32

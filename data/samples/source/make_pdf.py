@@ -85,7 +85,7 @@ def running_lines(canvas: Canvas, report: BaseDocTemplate) -> None:
     canvas.setFillColor(FAINT)
     canvas.drawString(left, top, ORGANISATION)
     canvas.drawRightString(right, top, TITLE)
-    canvas.drawString(left, 13 * mm, "Registered society 7714 R")
+    canvas.drawString(left, 13 * mm, "A registered society")
     canvas.drawRightString(right, 13 * mm, f"Page {report.page}")
     canvas.setStrokeColor(SEA)
     canvas.line(left, top - 2 * mm, right, top - 2 * mm)
