@@ -40,7 +40,7 @@ def main() -> None:
     if conversation is None:
         _nothing_yet(target)
         return
-    chat, evidence = st.columns([1.25, 1], gap="large") if st.session_state.get(OPEN) else (st.container(), None)
+    chat, evidence = st.columns([1, 1.12], gap="large") if st.session_state.get(OPEN) else (st.container(), None)
     with chat:
         _turns(bench, conversation)
     if evidence is not None:

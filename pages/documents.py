@@ -111,7 +111,7 @@ def _library(bench: Workbench, target: Collection, previewing: bool) -> None:
     st.subheader("Library")
     held = st.dataframe(
         _table(bench, target, documents), hide_index=True, on_select="rerun", selection_mode="multi-row", key="library",
-        height=min(38 + 36 * len(documents), 560), row_height=36,
+        height="content" if len(documents) < 15 else 560, row_height=36,
         column_config={
             "Pages": st.column_config.NumberColumn(width="small"),
             "Chunks": st.column_config.NumberColumn(width="small", help="In the collection chosen on the left"),

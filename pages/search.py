@@ -141,7 +141,7 @@ def _opened(bench: Workbench, result: SearchResult) -> None:
         _dialog(bench, passage.of_hit(hit))
 
 
-@st.dialog("The passage in its document", width="large")
+@st.dialog("In its document", width=760, position="right")
 def _dialog(bench: Workbench, shown: passage.Passage) -> None:
     passage.show(bench, shown, key="search.passage")
 

@@ -53,7 +53,10 @@ def _models(bench: Workbench) -> None:
 def _model(m: ModelInfo) -> Node:
     state = el("span.chip.warn", "missing") if m.problem else el("span.chip.good", "available")
     return el(
-        "tr", el("td.strong", visible(m.name)), el("td", m.kind), el("td", state, el("p.muted", m.problem or m.note))
+        "tr",
+        el("td.strong.name", visible(m.name)),
+        el("td.kind", m.kind),
+        el("td", state, el("p.muted", m.problem or m.note)),
     )
 
 

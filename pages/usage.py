@@ -39,7 +39,7 @@ def main() -> None:
         )
         return
     _headline(by_day)
-    days, table = st.columns([1, 1], gap="large")
+    days, table = st.columns([1, 1.5], gap="large")
     with days:
         _by_day(by_day)
     with table:
@@ -96,8 +96,17 @@ def _totals(bench: Workbench, since: datetime | None) -> None:
         }
         for t in bench.ledger.totals(by, since)
     ]  # fmt: skip
+    _table(rows, "usage.totals", 260)
+
+
+def _table(rows: list[dict[str, Any]], key: str, most_px: int) -> None:
+    """Show rows as a table that is as tall as its rows, up to a limit."""
+    number = st.column_config.NumberColumn(format="localized")
+    columns = dict.fromkeys(("Calls", "Texts", "Tokens read", "Tokens written"), number)
+    when = {"When": st.column_config.DatetimeColumn(format="D MMM, HH:mm:ss")}
+    height = most_px if (len(rows) + 1) * 34 > most_px else "content"
     st.dataframe(
-        pd.DataFrame(rows), hide_index=True, row_height=34, height=min(40 + 34 * len(rows), 260), key="usage.totals"
+        pd.DataFrame(rows), hide_index=True, row_height=34, height=height, key=key, column_config=columns | when
     )
 
 
@@ -119,10 +128,7 @@ def _calls(records: list[UsageRecord]) -> None:
         }
         for r in records
     ]  # fmt: skip
-    st.dataframe(
-        pd.DataFrame(rows), hide_index=True, row_height=34, height=min(40 + 34 * len(rows), 420), key="usage.calls",
-        column_config={"When": st.column_config.DatetimeColumn(format="D MMM, HH:mm:ss")},
-    )  # fmt: skip
+    _table(rows, "usage.calls", 440)
     if len(records) == _ROWS:
         st.caption(f"The newest {_ROWS:,} calls; the totals count all.")
 

@@ -79,9 +79,9 @@ def _parts(hit: Hit, best_keyword: float) -> list[Node]:
     p = hit.parts
     return [
         _part("meaning", "cosine", p.cosine, f"{p.cosine:.2f}", "Cosine of question and chunk"),
-        _part("question words", "coverage", p.coverage, f"{p.coverage:.0%}", "Share of the question's telling words in the chunk"),
+        _part("words", "coverage", p.coverage, f"{p.coverage:.0%}", "Share of the question's telling words in the chunk"),
         _part(
-            "keyword rank", "keyword", p.keyword / best_keyword if best_keyword else 0.0, f"{p.keyword:.1f}",
+            "keyword", "keyword", p.keyword / best_keyword if best_keyword else 0.0, f"{p.keyword:.1f}",
             "BM25, drawn relative to the best candidate; it decides the order, not the score",
         ),
     ]  # fmt: skip
@@ -94,7 +94,7 @@ def _part(name: str, look: str, share: float, text: str, title: str) -> Node:
 
 def _actions(hit: Hit) -> list[Node]:
     return [
-        el("button.link.push", "Whole text", data_toggle="card"),
+        el("button.link.push", "More", data_toggle="card"),
         el("button.link", "Open in document", data_pick=hit.chunk.id),
     ]
 

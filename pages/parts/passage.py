@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from PIL import Image, ImageChops
 
 import rag
 from pages.parts.safe_text import draw, el, say, visible
@@ -82,15 +84,44 @@ def _quote(passage: Passage, key: str) -> None:
 
 def _pages(bench: Workbench, document: Document, passage: Passage, key: str) -> None:
     """Draw every page that the passage stands on; a passage that cannot be placed is quoted instead of boxed wrongly."""
-    images = [rag.render_page(bench, document.id, number, ((passage.start, passage.end),)) for number in passage.pages]
-    if not all(image.placed for image in images):
+    span = (passage.start, passage.end)
+    images = [(number, *_page_image(bench, document.id, number, span)) for number in passage.pages]
+    if not all(placed for _, _, placed in images):
         say("info", "The passage could not be placed on the page image; these are its words, and the page is below.")
         _quote(passage, key)
-    for number, image in zip(passage.pages, images, strict=True):
-        st.image(
-            image.jpeg, width="stretch", alt=f"Page {number}" + (" with the passage marked" if image.placed else "")
-        )
+    for number, jpeg, placed in images:
+        st.image(jpeg, width="stretch", alt=f"Page {number}" + (" with the passage marked" if placed else ""))
         st.caption(f"Page {number:d} of {len(document.pages)}")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _page_image(_bench: Workbench, document_id: str, number: int, span: tuple[int, int]) -> tuple[bytes, bool]:
+    """Return the page as a JPEG without its white margins, and whether the passage is marked on it.
+
+    A document's id is the hash of its bytes, so what was drawn once stays right.
+    """
+    drawn = rag.render_page(_bench, document_id, number, (span,), width_px=1200)
+    return _trimmed(drawn.jpeg), drawn.placed
+
+
+def _trimmed(jpeg: bytes) -> bytes:
+    """Cut off margins of one colour, but for a small rest: a third more of the column is left for the words."""
+    with Image.open(io.BytesIO(jpeg)) as page:
+        page = page.convert("RGB")
+        paper = Image.new("RGB", page.size, page.getpixel((2, 2)))
+        ink = ImageChops.difference(page, paper).convert("L").point(lambda level: 255 * (level > 24)).getbbox()
+        if ink is None:
+            return jpeg
+        rest = page.width // 40
+        box = (
+            max(0, ink[0] - rest),
+            max(0, ink[1] - rest),
+            min(page.width, ink[2] + rest),
+            min(page.height, ink[3] + rest),
+        )
+        out = io.BytesIO()
+        page.crop(box).save(out, "JPEG", quality=88)
+    return out.getvalue()
 
 
 def _context(document: Document, passage: Passage, key: str) -> None:

@@ -149,7 +149,7 @@ def pages_text(numbers: tuple[int, ...]) -> str:
     """Return "p. 3" or "p. 3–4"; empty for a document without pages."""
     if not numbers:
         return ""
-    return f"p. {numbers[0]}" if len(numbers) == 1 else f"p. {numbers[0]}–{numbers[-1]}"
+    return f"p.\u00a0{numbers[0]}" if len(numbers) == 1 else f"p.\u00a0{numbers[0]}–{numbers[-1]}"
 
 
 def empty_state(title: str, *sentences: str, key: str) -> None:
