@@ -35,8 +35,8 @@ VENDORS = {
     "pypdfium2": {"rag/ingestion/readers/pdf.py"},
     "onnxruntime": {"rag/providers/local.py"},
     "tokenizers": {"rag/providers/local.py"},
-    "openai": {"rag/providers/openai.py"},
-    "anthropic": {"rag/providers/anthropic.py"},
+    "openai": {"rag/providers/openai_compatible.py"},
+    "anthropic": {"rag/providers/anthropic_messages.py"},
 }
 """One vendor in one file, and there only inside functions: starting must not wait for what may not be used."""
 HEAVY = (*VENDORS, "streamlit", "pandas", "altair", "torch", "transformers", "sentence_transformers")
