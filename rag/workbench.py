@@ -104,6 +104,8 @@ class Workbench:
         """Answer streams by id; one that is still being written is never forgotten."""
         self.parsed: Recent[str, Document] = Recent(8)
         """Documents read lately, by id: a preview and the ingest after it read a file once."""
+        self.tokenized: Recent[tuple[str, str], list[tuple[int, int]]] = Recent(16)
+        """Token spans of long texts by (embedding model, text): a preview is chunked anew at every move of a slider."""
         self.write_lock = threading.RLock()
         """Held while a document goes in or out: catalog and index move together."""
         self._lock = lock

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,8 @@ from rag.types import Chunk, ChunkOptions, Collection, Document, FileReport, Ing
 from rag.workbench import Workbench
 
 log = logging.getLogger(__name__)
+TokenSpans = Callable[[str], list[tuple[int, int]]]
+_PIECE = 100_000  # characters tokenized at a time
 _BATCH = 256  # texts embedded between two saves: what a kill can cost at most
 
 
@@ -121,9 +124,39 @@ def preview(
     Raises `DocumentError`.
     """
     document = _document_of(bench, upload)
-    spans = token_spans_of(bench, collection)
+    spans = _remembering(bench, token_spans_of(bench, collection), collection.embedding_model if collection else "")
     chunks = tuple(chunk(document, options or ChunkOptions(), spans))
-    return Preview(document, chunks, tuple(len(spans(c.text)) for c in chunks))
+    starts = _token_starts(document.text, spans)
+    return Preview(document, chunks, tuple(bisect_left(starts, c.end) - bisect_left(starts, c.start) for c in chunks))
+
+
+def _remembering(bench: Workbench, spans: TokenSpans, model: str) -> TokenSpans:
+    """Return a tokenizer that remembers what it made of long texts; the lists it returns are not to be changed."""
+
+    def remembered(text: str) -> list[tuple[int, int]]:
+        if len(text) < 2000:
+            return spans(text)
+        found = bench.tokenized.get((model, text))
+        if found is None:
+            found = bench.tokenized[model, text] = spans(text)
+        return found
+
+    return remembered
+
+
+def _token_starts(text: str, spans: TokenSpans) -> list[int]:
+    """Return where every token of the text starts, tokenized in pieces of lines so that memory does not grow with it."""
+    starts: list[int] = []
+    begin = 0
+    while begin < len(text):
+        end = (
+            len(text)
+            if len(text) - begin <= _PIECE
+            else (text.rfind("\n", begin, begin + _PIECE) + 1 or begin + _PIECE)
+        )
+        starts += [begin + start for start, _ in spans(text[begin:end])]
+        begin = end
+    return starts
 
 
 def token_spans_of(bench: Workbench, collection: Collection | None) -> Callable[[str], list[tuple[int, int]]]:
