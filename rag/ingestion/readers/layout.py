@@ -23,12 +23,13 @@ _INVISIBLE_POINTS = 2.5
 """No eye reads text of this height: hidden keys, and words meant for machines alone."""
 _MARGIN = 0.13
 """Running headers and footers stand in this share of the page, at its top and bottom."""
-_MACHINE_KEY = re.compile(r"\W*[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\W*", re.IGNORECASE)
 _BULLET = re.compile(r"[•▪◦‣●○■□⁃∙·➢➔✓]|[–—*-]\s")
 _NUMBERED = re.compile(r"\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,4})[.)]\s")
 _ENDED = re.compile(r"[.!?:;…][\"'”’)\]]*$")
 _NUMBER = re.compile(r"\d{1,4}")
 _WORD = re.compile(r"[^\W\d_]+")
+_BEFORE_HYPHEN = frozenset("twenty thirty forty fifty sixty seventy eighty ninety self well".split())
+_HYPHENABLE = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _HYPHENATED = re.compile(f"([^\\W_]*){HYPHEN}([^\\W_]*)")
 
 
@@ -72,8 +73,8 @@ class Laid:
 
 
 def is_invisible(line: Line) -> bool:
-    """Tell whether the line is nothing that a reader of the page sees as text."""
-    return 0 < line.height < _INVISIBLE_POINTS or _MACHINE_KEY.fullmatch(line.text) is not None
+    """Tell whether nobody who looks at the page can read the line."""
+    return 0 < line.height < _INVISIBLE_POINTS
 
 
 def may_be_running(line: Line, page_height: float) -> bool:
@@ -137,7 +138,8 @@ def _join_hyphens(pages: Sequence[PageLines]) -> None:
     lines = [line for page in pages for line in page.lines]
     if not any(HYPHEN in line.text for line in lines):
         return
-    known = Counter(word for line in lines for word in re.findall(r"[^\W_]+(?:-[^\W_]+)*", line.text.casefold()))
+    whole = (_HYPHENATED.sub(" ", line.text).casefold() for line in lines)
+    known = Counter(word for text in whole for word in _HYPHENABLE.findall(text))
     for line in lines:
         if HYPHEN in line.text:
             line.text = _HYPHENATED.sub(lambda m: _whole(m.group(1), m.group(2), known), line.text)
@@ -147,8 +149,13 @@ def _whole(left: str, right: str, known: Counter[str]) -> str:
     low, high = left.casefold(), right.casefold()
     if low + high in known or not low or not high:
         return left + right
-    compound = f"{low}-{high}" in known or (len(low) > 3 and len(high) > 3 and known[low] > 1 and known[high] > 1)
-    return f"{left}-{right}" if compound else left + right
+    is_compound = (
+        f"{low}-{high}" in known
+        or low in _BEFORE_HYPHEN
+        or (right[0].isupper() and not left.isupper())
+        or min(len(low), len(high)) > 3 < min(known[low], known[high])
+    )
+    return f"{left}-{right}" if is_compound else left + right
 
 
 # --- paragraphs -------------------------------------------------------------------------------------------------------

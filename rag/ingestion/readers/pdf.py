@@ -44,6 +44,9 @@ _LETTERS = {**CLEAN, 0xFFFE: HYPHEN, 0x09: " "}
 _LINE = re.compile(r"[^\r\n]+")
 _LEADER = re.compile(r"(?:\. ?){5,}")
 """Dots between a title and its page number: hundreds of tokens that say nothing."""
+_SPACES = re.compile(" {2,}")
+_WORD_GAP = 0.1
+"""Letters of a word are never this share of a line's height apart; the narrowest spaces of justified text are."""
 _RECOVERABLE = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError, RecursionError)
 """What pypdf lets through on damaged files, besides its own errors."""
 
@@ -160,7 +163,7 @@ def _page(pdf: pdfium.PdfDocument, number: int) -> tuple[PageLines, int, int]:
         text = page_text(textpage)
         lines = list(page_lines(textpage, text))
         seen = [line for line, _ in lines if not is_invisible(line)]
-        tiny = sum(1 for line, _ in lines if is_invisible(line) and line.height)
+        tiny = len(lines) - len(seen)
         hidden = sum(1 for c in text if ord(c) in HIDDEN and c != "\u00ad")
         return PageLines(number, seen, page.get_height()), hidden, tiny
 
@@ -185,18 +188,42 @@ def page_lines(textpage: pdfium.PdfTextPage, text: str) -> Iterator[tuple[Line, 
     """Yield each line that holds something, with the index of its first character in `text`."""
     for match in _LINE.finditer(text):
         source = match.group()
-        clean = _LEADER.sub(" … ", source.translate(_LETTERS)).strip()
-        if not clean:
+        seen = [i for i, c in enumerate(source) if not c.isspace()]
+        if not seen:
             continue
-        first = match.start() + len(source) - len(source.lstrip())
-        last = match.start() + len(source.rstrip()) - 1
-        if first > last:  # white space to Python, such as U+001F, but not to us
-            first, last = match.start(), match.end() - 1
-        left = textpage.get_charbox(first, loose=True)
-        right = textpage.get_charbox(last, loose=True)
-        middle = textpage.get_charbox((first + last) // 2, loose=True)
-        heights = sorted(abs(box[3] - box[1]) for box in (left, middle, right))
-        yield Line(clean, left[0], right[2], left[3], right[1], heights[1] or heights[2]), match.start()
+        lefts, tops, rights, bottoms = _character_boxes(textpage, match.start(), len(source))
+        heights = sorted(abs(tops[i] - bottoms[i]) for i in (seen[0], seen[len(seen) // 2], seen[-1]))
+        height = heights[1] or heights[2]
+        spaced = _with_missing_spaces(source, lefts, rights, height)
+        clean = _SPACES.sub(" ", _LEADER.sub(" … ", spaced.translate(_LETTERS))).strip()
+        if clean:
+            first, last = seen[0], seen[-1]
+            yield Line(clean, lefts[first], rights[last], tops[first], bottoms[last], height), match.start()
+
+
+def _character_boxes(textpage: pdfium.PdfTextPage, start: int, count: int) -> list[tuple[float, ...]]:
+    """Return the lefts, tops, rights and bottoms of so many characters; zeros for one without a place."""
+    import ctypes
+
+    import pypdfium2.raw as raw
+
+    place, box = raw.FPDFText_GetLooseCharBox, raw.FS_RECTF()
+    pointer = ctypes.byref(box)
+    boxes = [
+        (box.left, box.top, box.right, box.bottom) if place(textpage, i, pointer) else (0.0, 0.0, 0.0, 0.0)
+        for i in range(start, start + count)
+    ]
+    return list(zip(*boxes, strict=True))
+
+
+def _with_missing_spaces(source: str, lefts: Sequence[float], rights: Sequence[float], height: float) -> str:
+    """Put a space where two words stand apart although the file has none between them, as justified text often does."""
+    gaps = [(lefts[i] - rights[i - 1], i) for i in range(1, len(source)) if source[i].isalnum() and source[i - 1] > " "]
+    if not gaps:
+        return source
+    usual = sorted(gap for gap, _ in gaps)[len(gaps) // 2]  # not 0 where letters are set wide
+    wide = [i for gap, i in gaps if gap > max(usual, 0.0) + _WORD_GAP * height]
+    return " ".join(source[a:b] for a, b in itertools.pairwise([0, *wide, len(source)])) if wide else source
 
 
 def _outline(pdf: pdfium.PdfDocument) -> list[OutlineItem]:
