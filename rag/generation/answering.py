@@ -11,7 +11,7 @@ from rag.generation.stream import AnswerStream
 from rag.providers.base import ChatModel, ChatRequest
 from rag.types import (
     Answer,
-    Chunk,
+    Document,
     EndEvent,
     Event,
     Finish,
@@ -91,15 +91,14 @@ def _chat_model(bench: Workbench, result: SearchResult, name: str) -> ChatModel:
         raise ModelUnavailableError(f"There is no chat model {name!r} here; ask again with {extractive.NAME}.")
     frequencies, chunks = bench.catalog.document_frequencies(result.collection.id, result.terms)
 
-    def pages_of(chunk: Chunk, start: int, end: int) -> tuple[int, ...]:
-        if len(chunk.pages) < 2:
-            return chunk.pages
+    def document_of(document_id: str) -> Document | None:
         try:
-            return bench.catalog.document(chunk.document_id).pages_of(start, end)
-        except DocumentNotFoundError:  # deleted since the search: its chunk still knows
-            return chunk.pages
+            return bench.catalog.document(document_id)
+        except DocumentNotFoundError:  # deleted since the search
+            return None
 
-    return extractive.ExtractiveModel(bench.usable_embedder(result.collection), frequencies, chunks, pages_of)
+    embedder = bench.usable_embedder(result.collection)
+    return extractive.ExtractiveModel(document_of, embedder, frequencies, chunks)
 
 
 def _not_found(result: SearchResult) -> Iterator[Event]:

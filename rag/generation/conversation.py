@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import rag  # the facade: this verb calls another one only through it
 from rag.generation.answering import answer_events, new_stream
 from rag.generation.stream import AnswerStream
 from rag.question import checked_question
@@ -59,7 +58,9 @@ def ask(
     bench.answers[stream.id] = stream
 
     def work(stream: AnswerStream) -> Iterator[Event]:
-        stream.result = rag.search(bench, question, collection=target, options=search_options)
+        from rag import search  # another verb, so through the facade
+
+        stream.result = search(bench, question, collection=target, options=search_options)
         return _saved_now_and_then(turns, stream, answer_events(bench, stream, stream.result, generate_options))
 
     return stream.start(work)
