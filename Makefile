@@ -57,6 +57,16 @@ $(VENV)/.dev: requirements-dev.txt pyproject.toml $(VENV)/.made
 	$(call install,requirements-dev.txt)
 	@touch $@ $(VENV)/.run
 
+# torch comes without a hash: only its CPU build will do, and the registry's own has another content (bench/README.md).
+TORCH ?= torch==2.13.0+cpu
+
+$(BENCH_VENV)/.made: requirements-bench.txt $(VENV)/.dev
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/pip install --quiet $(TORCH)
+	$(BIN)/uv pip install --quiet --python $(BENCH_VENV)/bin/python --no-deps --require-hashes -r requirements-bench.txt \
+		|| $(BENCH_VENV)/bin/pip install --quiet --no-deps --require-hashes -r requirements-bench.txt
+	@touch $@
+
 # --- tasks ----------------------------------------------------------------------------------------------------------
 
 run: $(VENV)/.run
@@ -85,10 +95,17 @@ docs: $(VENV)/.dev
 screenshots: $(VENV)/.dev
 	$(BIN)/python -m tests.browser.screenshots
 
+bench: $(VENV)/.dev $(BENCH_VENV)/.made
+	$(BIN)/python bench/embedding.py
+	$(BIN)/python bench/ingest.py
+	$(BIN)/python bench/cold_start.py
+
 lock: $(VENV)/.made
 	echo uv | $(COMPILE) $(ARGS) --output-file requirements-uv.txt -
 	$(COMPILE) $(ARGS) --group model --group build pyproject.toml --output-file requirements.txt
 	$(COMPILE) $(ARGS) --group model --group build --group dev --constraint requirements.txt pyproject.toml --output-file requirements-dev.txt
+	cp requirements-dev.txt requirements-bench.txt  # its versions are kept where the peers allow them
+	$(COMPILE) $(ARGS) --excludes bench/excludes.txt bench/requirements.in --output-file requirements-bench.txt
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

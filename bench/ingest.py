@@ -15,11 +15,12 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from side_by_side import EVAL, PEERS, PRODUCT, ROOT, Contender, print_table, ratio, verdict
+from side_by_side import EVAL, PEERS, PRODUCT, ROOT, Contender, machine, print_table, ratio, verdict
 
 INGEST_TARGET, QUESTION_TARGET = 3.0, 10.0
 WORKER = str(ROOT / "bench" / "workers" / "pipeline.py")
-KINDS = {"this project": ("ours", PRODUCT), "LangChain": ("langchain", PEERS)}
+KINDS = {"this project": ("ours", "ours-read-only", PRODUCT), "LangChain": ("langchain", "langchain", PEERS)}
+"""Worker of the ingest and of warm questions, worker of one question in a new process, interpreter."""
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Seconds:
 
 def run(name: str, paths: list[str], questions: list[str], seconds: Seconds) -> None:
     """Ingest in one process and ask there; then ask one question in a new process over the same folder."""
-    kind, python = KINDS[name]
+    kind, cold_kind, python = KINDS[name]
     with TemporaryDirectory() as folder:
         contender = Contender(name, python, WORKER, kind, folder)
         seconds.start.append(contender.started())
@@ -45,7 +46,7 @@ def run(name: str, paths: list[str], questions: list[str], seconds: Seconds) -> 
         contender.ask(task="ask", questions=questions[:3])
         seconds.question.append(contender.ask(task="ask", questions=questions)["cpu_s"] / len(questions))
         contender.close()
-        contender = Contender(name, python, WORKER, kind, folder)
+        contender = Contender(name, python, WORKER, cold_kind, folder)
         seconds.cold_question.append(contender.started() + contender.ask(task="ask", questions=questions[:1])["cpu_s"])
         contender.close()
 
@@ -63,7 +64,7 @@ def show(measured: dict[str, Seconds], files: int) -> None:
         factor = 1000 if unit == "ms" else 1
         cells = [f"{factor * median(values):.1f} {unit}" for values in (mine, other)]
         rows.append([title, *cells, ratio(other, mine)])
-    title = f"{files} PDFs: {ours.chunks} chunks here, {theirs.chunks} in LangChain; processor time"
+    title = f"{files} PDFs: {ours.chunks} chunks here, {theirs.chunks} in LangChain; processor time ({machine()})"
     print_table(title, ["", *measured, "this project needs less by"], rows)
 
 

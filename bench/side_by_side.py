@@ -32,7 +32,8 @@ OFFLINE = {
 class Contender:
     """A worker process that answers one JSON line with another."""
 
-    def __init__(self, name: str, python: str, *arguments: str) -> None:
+    def __init__(self, name: str, python: str, *arguments: str, threads: int | None = None) -> None:
+        """Start it. `threads` limits the threads that torch computes with; None leaves them as they are."""
         if not Path(python).exists():
             raise SystemExit(f"{Path(python).parents[1].name} is missing: run `make bench`, or see bench/README.md.")
         self.name = name
@@ -110,6 +111,11 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     for row in (header, ["-" * width for width in widths], *rows):
         print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |")
     print(flush=True)
+
+
+def machine() -> str:
+    """Return what the figures depend on besides the programs: cores and how busy they are."""
+    return f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}"
 
 
 def verdict(measured: float, target: float) -> str:

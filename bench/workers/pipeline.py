@@ -1,8 +1,9 @@
-"""One whole pipeline over PDFs: `pipeline.py ours | langchain FOLDER`. FOLDER keeps what was ingested."""
+"""One whole pipeline over PDFs: `pipeline.py ours | ours-read-only | langchain FOLDER`. FOLDER keeps what was ingested."""
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,13 +23,16 @@ class Pipeline(Protocol):
 
 
 class Ours:
-    """The public facade with its defaults: PDFs read in a child process, catalog on disk, Chroma index, hybrid search."""
+    """The public facade with its defaults: PDFs read in a child process, catalog on disk, Chroma index, hybrid search.
 
-    def __init__(self, folder: Path) -> None:
+    Opened for reading only it is what `rag search` does: vectors are compared exactly and Chroma is not loaded.
+    """
+
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         import rag
 
         self._rag = rag
-        self._bench = rag.open_workbench(folder)
+        self._bench = rag.open_workbench(folder, read_only=read_only)
 
     def ingest(self, paths: list[Path]) -> int:
         report = self._rag.ingest(self._bench, paths)
@@ -72,7 +76,8 @@ class LangChain:
 
 def main() -> None:
     kind, folder = sys.argv[1], Path(sys.argv[2])
-    pipeline: Pipeline = {"ours": Ours, "langchain": LangChain}[kind](folder)
+    kinds = {"ours": Ours, "ours-read-only": partial(Ours, read_only=True), "langchain": LangChain}
+    pipeline: Pipeline = kinds[kind](folder)
 
     def handle(request: dict[str, Any]) -> dict[str, Any]:
         if request["task"] == "ingest":
