@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from rag.errors import ModelUnavailableError
 from rag.generation.passages import Source
 from rag.generation.reading import Passage, Reader
-from rag.providers.base import ChatRequest, Embedder, Stop
+from rag.providers.base import ChatRequest, Embedder
 from rag.question import term_weights
 from rag.types import Citation, CitationEvent, Document, EndEvent, Event, TextEvent, Usage
 

@@ -75,25 +75,31 @@ class AnswerStream:
 
     def __iter__(self) -> Iterator[Event]:
         """Yield every event from the first on, then wait for the next until the answer ends."""
-        seen = 0
-        while fresh := self._after(seen):
+        seen, ended = 0, False
+        while not ended:
+            fresh, ended = self._after(seen)
             yield from fresh
             seen += len(fresh)
 
-    def _after(self, seen: int) -> list[Event]:
-        """Wait for events after the first `seen`; none means that the answer has ended."""
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._events) > seen or self._answer is not None)
-            return self._events[seen:]
+    def tail(self, idle_s: float = 0.25) -> Iterator[str]:
+        """Yield the text in pieces as it comes, from the first on, and "" whenever nothing came for `idle_s` seconds.
 
-    def tail(self) -> Iterator[str]:
-        """Yield the text in pieces as it comes, from the first on.
-
-        After a `RestartEvent` the pieces begin again; a reader that must take back what it showed iterates the events.
+        The empty pieces give a page the chance to notice that its reader is gone. After a `RestartEvent` the pieces begin
+        again; a reader that must take back what it showed iterates the events.
         """
-        for event in self:
-            if isinstance(event, TextEvent):
-                yield event.text
+        seen, ended = 0, False
+        while not ended:
+            fresh, ended = self._after(seen, idle_s)
+            yield from (event.text for event in fresh if isinstance(event, TextEvent))
+            seen += len(fresh)
+            if not fresh:
+                yield ""
+
+    def _after(self, seen: int, timeout: float | None = None) -> tuple[list[Event], bool]:
+        """Wait for events after the first `seen`; return them and whether they are the last."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._events) > seen or self._answer is not None, timeout)
+            return self._events[seen:], self._answer is not None
 
     @property
     def text(self) -> str:
