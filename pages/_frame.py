@@ -13,7 +13,7 @@ ASSETS = shared.FOLDER / "parts" / "assets"
 
 def start() -> None:
     """The address without a page's name: go to where the work begins."""
-    st.switch_page(shared.page("documents"))
+    st.switch_page(shared.page("documents"), query_params=st.query_params.to_dict())
 
 
 def choose_collection(bench: Workbench) -> None:

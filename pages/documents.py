@@ -141,11 +141,21 @@ def _table(bench: Workbench, target: Collection, documents: list[DocumentInfo]) 
 def _confirm_delete(bench: Workbench, chosen: list[DocumentInfo]) -> None:
     draw(el("ul", *(el("li", visible(d.name)) for d in chosen)), key="delete.names")
     st.write("They leave every collection, with their chunks and the uploaded files. This cannot be undone.")
-    if st.button("Delete for good", type="primary", icon=":material/delete:", key="delete.yes"):
-        for d in chosen:
-            bench.catalog.delete_document(d.id)
-        bench.sync_index()
+    if st.button(
+        "Delete for good",
+        type="primary",
+        icon=":material/delete:",
+        key="delete.yes",
+        on_click=_delete,
+        args=(bench, chosen),
+    ):
         st.rerun()
+
+
+def _delete(bench: Workbench, chosen: list[DocumentInfo]) -> None:
+    for d in chosen:
+        bench.catalog.delete_document(d.id)
+    shared.tidy_index(bench)
 
 
 main()

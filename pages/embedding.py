@@ -79,8 +79,7 @@ def _overview(known: list[Collection]) -> None:
 
 def _details(bench: Workbench, chosen: Collection) -> None:
     st.subheader(label(chosen.name, 60))
-    health = rag.health(bench, chosen.name)
-    _health(health, chosen)
+    _health(_checked(bench, chosen), chosen)
     waiting = len(bench.catalog.documents()) - chosen.documents
     with st.container(horizontal=True):
         st.button(
@@ -93,6 +92,18 @@ def _details(bench: Workbench, chosen: Collection) -> None:
         )  # fmt: skip
         if st.button("Delete…", icon=":material/delete:", key="collection.delete"):
             _confirm_delete(bench, chosen)
+
+
+def _checked(bench: Workbench, chosen: Collection) -> Health:
+    """Return the collection's health, looked at when its chunks or its index changed: the index is asked for a sample."""
+    jobs = [(job.id, job.state) for job in bench.jobs.recent() if job.kind in ("rebuild", "tidy", "build", "ingest")]
+    key = (chosen.id, bench.catalog.revision(chosen.id), bench.index_problem, jobs)
+    kept = st.session_state.get("collections.health.kept")
+    if kept is None or kept[0] != key:
+        kept = (key, rag.health(bench, chosen.name))
+        st.session_state["collections.health.kept"] = kept
+    health: Health = kept[1]
+    return health
 
 
 def _health(health: Health, chosen: Collection) -> None:
@@ -131,9 +142,15 @@ def _confirm_delete(bench: Workbench, chosen: Collection) -> None:
     st.write(
         "Its chunks and its index go. The documents stay in the library, and their vectors are kept for the next collection."
     )
-    if st.button("Delete the collection", type="primary", icon=":material/delete:"):
-        bench.delete_collection(chosen.name)
+    if st.button(
+        "Delete the collection", type="primary", icon=":material/delete:", on_click=_delete, args=(bench, chosen.name)
+    ):
         st.rerun()
+
+
+def _delete(bench: Workbench, name: str) -> None:
+    bench.catalog.delete_collection(name)
+    shared.tidy_index(bench)
 
 
 # --- a new one ---

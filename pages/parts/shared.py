@@ -99,6 +99,11 @@ def choose(name: str) -> None:
     st.session_state[NEXT_COLLECTION] = name
 
 
+def tidy_index(bench: rag.Workbench) -> None:
+    """Let the index forget what was deleted, in the background; searching is exact until it has."""
+    bench.jobs.start("tidy", "Tidying the index", lambda job: bench.sync_index(stop=job.stopping))
+
+
 def show_failure(error: Exception) -> None:
     """Show one sentence for an error that ended the page."""
     if isinstance(error, RagError):

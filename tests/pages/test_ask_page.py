@@ -1,0 +1,151 @@
+"""Ask: answers with citations that open, and conversations that stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Visit = Callable[..., Any]
+QUESTION = "Why was turbine 3 out of service and for how long?"
+
+
+def ask(page: Any, question: str) -> Any:
+    page.test.chat_input[0].set_value(question)
+    return page.run()
+
+
+def first_turn(page: Any) -> Any:
+    import rag
+
+    return rag.conversation(page.bench, page.address("c")).turns[0]
+
+
+def test_without_documents_it_says_where_to_add_them(visit: Visit) -> None:
+    """An empty collection cannot be asked, and says so."""
+    page = visit("ask")
+    assert "Nothing to ask yet" in page.drawn("ask.empty")
+    assert page.test.chat_input[0].disabled
+
+
+def test_an_answer_quotes_and_cites(visit_with_samples: Visit) -> None:
+    """The answer is labelled as extracts, names document and page, and costs an explicit nothing."""
+    said = ask(visit_with_samples("ask"), QUESTION).drawn("ask.turns")
+    assert "gearbox of turbine 3 failed" in said
+    assert "Extracts, no AI-written answer" in said
+    assert "brackwater-annual-report-2025.pdf p. 3" in said
+    assert "$0.00" in said
+
+
+def test_a_link_asks(visit_with_samples: Visit) -> None:
+    """A suggested question opens Ask with its answer; the address then names the conversation, not the question."""
+    page = visit_with_samples("ask", q=QUESTION)
+    assert "gearbox" in page.drawn("ask.turns")
+    assert not page.address("q") and page.address("c")
+
+
+def test_a_citation_opens_its_page(visit_with_samples: Visit) -> None:
+    """Picking a marker shows the page of the PDF with the passage, beside the chat."""
+    page = ask(visit_with_samples("ask"), QUESTION)
+    page.pick("ask.open", f"{first_turn(page).stream_id}:1")
+    assert "brackwater-annual-report-2025.pdf" in page.drawn("ask.passage.head")
+    assert page.pictures()
+    assert not page.press("Close").has("ask.passage.head")
+
+
+def test_a_citation_of_a_text_opens_in_context(visit_with_samples: Visit) -> None:
+    """For formats without pages the words around the passage are shown."""
+    page = ask(visit_with_samples("ask"), "Did the board approve the Saltmarsh battery, and who voted against it?")
+    turn = first_turn(page)
+    citation = next(c for c in turn.answer.citations if not c.hit.document_name.endswith(".pdf"))
+    page.pick("ask.open", f"{turn.stream_id}:{citation.marker}")
+    around = page.drawn("ask.passage.context")
+    assert " ".join(citation.quote.split()) in around and len(around) > len(citation.quote)
+
+
+def test_a_deleted_document_keeps_its_words(visit_with_samples: Visit) -> None:
+    """A citation of a document that is gone says so and still shows what was quoted."""
+    page = ask(visit_with_samples("ask"), QUESTION)
+    turn = first_turn(page)
+    page.bench.catalog.delete_document(turn.answer.citations[0].hit.chunk.document_id)
+    page.pick("ask.open", f"{turn.stream_id}:1")
+    assert any("no longer in the library" in sentence for sentence in page.boxes())
+    assert " ".join(turn.answer.citations[0].quote.split()) in page.drawn("ask.passage.quote")
+
+
+def test_what_is_not_in_the_documents_is_said(visit_with_samples: Visit) -> None:
+    """Below the threshold there is no answer, but the nearest misses with what they lack."""
+    said = ask(visit_with_samples("ask"), "How do I renew a British passport?").drawn("ask.turns")
+    assert "Not found in these documents" in said
+    assert "short" in said
+
+
+def test_the_conversation_survives_a_page_switch_and_a_reload(visit_with_samples: Visit) -> None:
+    """Turns are in the catalog: another page and back, or a new session with the same address, shows them again."""
+    page = ask(visit_with_samples("ask"), QUESTION)
+    chosen = page.address("c")
+    assert "gearbox" in page.go("usage").go("ask").drawn("ask.turns")
+    assert "gearbox" in visit_with_samples("ask", c=chosen).drawn("ask.turns")
+
+
+def test_a_second_question_joins_the_conversation(visit_with_samples: Visit) -> None:
+    """Both questions stand below each other until a new conversation is begun."""
+    page = ask(visit_with_samples("ask"), QUESTION)
+    said = ask(page, "How do I renew a British passport?").drawn("ask.turns")
+    assert QUESTION in said and "British passport" in said
+    assert "Ask a question" in page.press("New").drawn("ask.hint")
+
+
+def test_a_running_answer_is_followed_and_stopped(visit_with_samples: Visit) -> None:
+    """While the worker writes there is a Stop; stopping keeps the words and marks them as incomplete."""
+    page = visit_with_samples("ask")
+    stream = slow_answer(page)
+    stream.stop()
+    page.go("ask", c=stream.conversation_id)
+    said = page.drawn("ask.turns")
+    assert "First words." in said and "Stopped" in said
+
+
+def slow_answer(page: Any) -> Any:
+    """Begin a turn whose worker writes two words and then waits to be stopped."""
+    import time
+
+    import rag
+    from rag.generation.stream import AnswerStream
+    from rag.types import EndEvent, TextEvent, Usage
+
+    first = rag.ask(page.bench, QUESTION)
+    first.wait(30)
+
+    def work(stream: AnswerStream) -> Any:
+        yield TextEvent("First words.")
+        while not stream.stopping:
+            time.sleep(0.01)
+        yield EndEvent("stopped", Usage())
+
+    from rag.generation.conversation import Conversations
+
+    turns = Conversations(page.bench.catalog.engine)
+    stream = AnswerStream("What then?", model="local/extractive")
+    stream.conversation_id = first.conversation_id
+    turns.begin_turn(first.conversation_id, stream.id, stream.question)
+    stream.when_ended(lambda ended, answer: turns.save_turn(ended.id, answer, "partial"))
+    page.bench.answers[stream.id] = stream
+    stream.start(work)
+    next(iter(stream))
+    return stream
+
+
+def test_an_unknown_conversation_is_a_sentence(visit_with_samples: Visit) -> None:
+    """A link to a conversation that was deleted says so and leaves a page that can be used."""
+    page = visit_with_samples("ask", c="nobody")
+    assert page.boxes()
+    assert not page.test.chat_input[0].disabled
+
+
+def test_a_conversation_can_be_deleted(visit_with_samples: Visit) -> None:
+    """Deleting leaves an empty page and no row."""
+    import rag
+
+    page = ask(visit_with_samples("ask"), QUESTION).press("Delete this one")
+    assert [] == rag.conversations(page.bench)
+    assert page.has("ask.hint")

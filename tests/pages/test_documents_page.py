@@ -1,0 +1,108 @@
+"""Documents: look before you add, add in the background, keep the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Visit = Callable[..., Any]
+TEXT = ("The tower of Brackwater stands forty metres tall. It was built in 1911 from local stone.\n\n" * 40).encode()
+
+
+def test_an_empty_library_says_what_to_do(visit: Visit) -> None:
+    """A first visitor reads how to begin."""
+    assert "No documents yet" in visit("documents").drawn("documents.empty")
+
+
+def test_a_dropped_file_is_drawn_and_not_stored(visit: Visit) -> None:
+    """Chunks are seen in their text, with number and tokens, while the library is still empty."""
+    page = visit("documents").drop(("tower.txt", TEXT))
+    sheet = page.drawn("preview.sheet")
+    assert "1 " in sheet and "tokens" in sheet
+    assert "stands forty metres tall" in sheet
+    assert [] == page.bench.catalog.documents()
+
+
+def test_the_sliders_cut_anew(visit: Visit) -> None:
+    """A smaller chunk size gives more chunks at once; overlap is marked in the text."""
+    page = visit("documents").drop(("tower.txt", TEXT))
+    before = page.drawn("preview.facts")
+    page.pick("preview.size", 60.0)
+    assert before != page.drawn("preview.facts")
+    assert "overlap" not in page.drawn("preview.legend")
+    page.pick("preview.overlap", 20.0)
+    assert "overlap" in page.drawn("preview.legend")
+
+
+def test_adding_reports_every_file(visit: Visit) -> None:
+    """The good files of a drop go in; each of the others has a row that says why it did not."""
+    page = visit("documents").drop(
+        ("tower.txt", TEXT),
+        ("broken.pdf", b"%PDF-1.7 nothing"),
+        ("empty.txt", b"  \n"),
+        ("picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(40)),
+    )
+    page.press("Add 4 documents").finish("ingest")
+    report = page.drawn("documents.report")
+    assert "1 document with" in report
+    assert "broken.pdf failed" in report and "empty.txt empty" in report and "picture.txt" in report
+    assert ["tower.txt"] == [d.name for d in page.bench.catalog.documents()]
+
+
+def test_known_and_replaced_files_are_told(visit: Visit) -> None:
+    """The same bytes are known, another text under the same name replaces the first."""
+    page = visit("documents").drop(("tower.txt", TEXT)).press("Add 1 document").finish("ingest")
+    page.drop(("tower.txt", TEXT)).press("Add 1 document").finish("ingest")
+    assert "tower.txt known" in page.drawn("documents.report")
+    page.drop(("tower.txt", TEXT + b"It was painted white.")).press("Add 1 document").finish("ingest")
+    assert "tower.txt replaced" in page.drawn("documents.report")
+    assert 1 == len(page.bench.catalog.documents())
+
+
+def test_other_options_go_into_a_new_collection(visit_with_samples: Visit) -> None:
+    """A filled collection keeps the options that made it; what is on screen is offered as a new one, and then chosen."""
+    page = visit_with_samples("documents").drop(("tower.txt", TEXT))
+    page.pick("preview.size", 80.0)
+    page.press("Add 1 document to the new collection").finish("ingest")
+    sizes = {c.name: c.options.chunk_size_tokens for c in page.bench.catalog.collections()}
+    assert {"main": 200, "main 80": 80} == sizes
+    assert "main 80" == page.test.session_state["collection"]
+
+
+def test_an_empty_collection_takes_the_options_on_screen(visit: Visit) -> None:
+    """Nothing is lost by changing what holds nothing."""
+    page = visit("documents").drop(("tower.txt", TEXT))
+    page.pick("preview.size", 80.0)
+    page.press("Add 1 document").finish("ingest")
+    assert [80] == [c.options.chunk_size_tokens for c in page.bench.catalog.collections()]
+
+
+def test_samples_lead_to_questions(visit: Visit) -> None:
+    """One click brings three documents and questions that open Ask."""
+    page = visit("documents").press("Load samples").finish("ingest")
+    assert 3 == len(page.bench.catalog.documents())
+    assert "Try a question" in page.markdown()
+    assert page.test.get("page_link")
+
+
+def test_a_file_that_cannot_be_read_says_why(visit: Visit) -> None:
+    """The preview of a broken file is one sentence, not a failure."""
+    page = visit("documents").drop(("broken.pdf", b"%PDF-1.7 nothing"))
+    assert any("broken.pdf" in sentence for sentence in page.boxes())
+
+
+def test_a_hostile_name_stays_text(visit: Visit) -> None:
+    """A file named like an image is nowhere given to markdown unescaped, and its path is cut off."""
+    page = visit("documents").drop(("../../" + "a" * 290 + "![x](http://127.0.0.1:9/leak).txt", TEXT))
+    page.press("Add 1 document").finish("ingest")
+    assert "![x](" not in page.markdown()
+    name = page.bench.catalog.documents()[0].name
+    assert len(name) <= 200 and "/" not in name
+
+
+def test_the_report_outlives_a_page_switch_and_a_reload(visit: Visit) -> None:
+    """The job belongs to the server: another page, or another session, finds its end."""
+    page = visit("documents").drop(("tower.txt", TEXT)).press("Add 1 document").finish("ingest")
+    assert "tower.txt added" in page.go("usage").go("documents").drawn("documents.report")
+    assert "tower.txt added" in visit("documents").drawn("documents.report")
+    assert not page.press("Put away").has("documents.report")
