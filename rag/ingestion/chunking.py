@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from rag.text import Span, paragraphs, sentences, stripped
-from rag.types import Chunk, ChunkOptions, Document, Heading
+from rag.types import Chunk, ChunkOptions, Document, Heading, Page
 
 TokenSpans = Callable[[str], list[Span]]
 
@@ -63,10 +64,17 @@ def _chunk(document: Document, scope: str, index: int, span: Span, heading: str)
         index=index,
         start=start,
         end=end,
-        pages=document.pages_of(start, end),
+        pages=_pages(document.pages, start, end),
         heading=heading,
         text=document.text[start:end],
     )
+
+
+def _pages(pages: Sequence[Page], start: int, end: int) -> tuple[int, ...]:
+    """Return the numbers of the pages that share a character with the span, without a look at every page."""
+    first = bisect_right(pages, start, key=lambda page: page.end)
+    last = bisect_left(pages, end, key=lambda page: page.start)
+    return tuple(page.number for page in pages[first:last] if page.start < page.end)
 
 
 # --- tokens ---------------------------------------------------------------------------------------------------------
@@ -76,11 +84,11 @@ def _chunk(document: Document, scope: str, index: int, span: Span, heading: str)
 class _Tokens:
     """Where each token of the whole text starts."""
 
-    starts: list[int]
+    starts: array[int]
 
     @classmethod
     def of(cls, text: str, blocks: Sequence[Span], token_spans: TokenSpans) -> _Tokens:
-        starts: list[int] = []
+        starts = array("q")
         for begin, end in _tokenizer_blocks(text, blocks):
             for start, stop in token_spans(text[begin:end]):
                 starts.extend(range(begin + start, begin + max(stop, start + 1), _TOKEN_CHARACTERS))

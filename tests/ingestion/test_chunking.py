@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.ingestion.chunking import chunk
@@ -52,6 +52,7 @@ _texts = st.lists(
 ).map("".join)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(_texts, st.integers(20, 60), st.integers(0, 30))
 def test_chunks_are_exact_ordered_complete_and_small(text: str, size: int, overlap: int) -> None:
     """Whatever the text: offsets are exact, order is the text's, nothing that can be seen is missing, none is too long."""
@@ -125,6 +126,18 @@ def test_chunks_may_cross_pages() -> None:
     document = made(text, pages=(Page(1, 0, 23), Page(2, 24, len(text))))
     chunks = chunk(document, ChunkOptions(40), words)
     assert [(text, (1, 2))] == [(c.text, c.pages) for c in chunks]
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=12), st.integers(20, 40))
+def test_chunks_tell_every_page_that_they_touch(lengths: list[int], size: int) -> None:
+    """The pages of a chunk are those whose span it shares a character with; a page without text has none."""
+    pages, at = [], 0
+    for number, length in enumerate(lengths, 1):
+        pages.append(Page(number, at, at + 2 * length))
+        at += 2 * length + 1
+    document = made("a " * (at // 2), pages=tuple(pages))
+    for c in chunk(document, ChunkOptions(size), words):
+        assert c.pages == tuple(p.number for p in pages if max(p.start, c.start) < min(p.end, c.end))
 
 
 def test_ids_differ_between_collections_and_not_between_runs() -> None:

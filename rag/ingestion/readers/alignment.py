@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from rag.ingestion.readers.layout import HYPHEN
 
+Box = tuple[float, float, float, float]
+"""left, bottom, right, top in points, y going up."""
 _LOOSE = frozenset(".…-" + HYPHEN)
 """Layout drops or replaces these; everything else must be the same."""
 _MOST_WAYS = 16
@@ -83,3 +85,16 @@ def _ways(bare: Sequence[str], lines: Sequence[SourceLine], solid: str) -> list[
         for before, keeps in came_from[step].get(at, ()):
             open_ways.append((step - 1, before, ((step - 1, before), *kept) if keeps else kept))
     return done
+
+
+def stretches(boxes: Sequence[tuple[float, ...]]) -> list[Box]:
+    """Join the boxes (left, bottom, right, top) of characters that follow each other on a line."""
+    joined: list[Box] = []
+    for left, bottom, right, top in boxes:
+        if joined:
+            a, b, c, d = joined[-1]
+            if b < (bottom + top) / 2 < d and left > a - 1 and left < c + 3 * (top - bottom):
+                joined[-1] = (a, min(b, bottom), max(c, right), max(d, top))
+                continue
+        joined.append((left, bottom, right, top))
+    return joined

@@ -100,6 +100,7 @@ def _is_pdf(data: bytes) -> bool:
 
 def _kind(data: bytes) -> str:
     """Name what the content is, when its first bytes tell; else ""."""
-    if kind := next((kind for mark, kind in _SIGNATURES if data.startswith(mark)), ""):
-        return kind
+    for mark, kind in _SIGNATURES:
+        if data.startswith(mark) and (len(mark) > 2 or b"\x00" in data[:64]):  # words may begin with BM or MZ
+            return kind
     return "a web page" if data[:512].lstrip()[:9].lower() in (b"<!doctype", b"<html>") else ""

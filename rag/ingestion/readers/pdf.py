@@ -20,7 +20,7 @@ from rag.errors import (
     EncryptedDocumentError,
     UnreadableDocumentError,
 )
-from rag.ingestion.readers.alignment import SourceLine, align
+from rag.ingestion.readers.alignment import SourceLine, align, stretches
 from rag.ingestion.readers.cleaning import CLEAN, HIDDEN
 from rag.ingestion.readers.layout import (
     HYPHEN,
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 PDF = "application/pdf"
 _OUTLINE_LIMIT = 5000
 """Entries of an outline that are looked at; a loop in a broken one could go on for ever."""
+_NO_TITLES = frozenset(["untitled", "(anonymous)", "unknown", "none"])
+"""What programs write where nobody gave a title."""
 _LETTERS = {**CLEAN, 0xFFFE: HYPHEN, 0x09: " "}
 _LINE = re.compile(r"[^\r\n]+")
 _LEADER = re.compile(r"(?:\. ?){5,}")
@@ -237,8 +239,8 @@ def _outline(pdf: pdfium.PdfDocument) -> list[OutlineItem]:
 
 
 def _title(pdf: pdfium.PdfDocument) -> str:
-    title: str = pdf.get_metadata_value("Title")
-    return " ".join(title.translate(CLEAN).split())[:300]
+    title: str = " ".join(pdf.get_metadata_value("Title").translate(CLEAN).split())
+    return "" if title.casefold() in _NO_TITLES else title[:300]
 
 
 # --- pictures of pages ------------------------------------------------------------------------------------------------
@@ -291,8 +293,8 @@ def _boxes(
         found = {tuple(way[i] for s, e in marks for i in range(s, e) if i in way) for way in ways}
         if len(found) != 1:
             return None
-        stretches = _stretches([textpage.get_charbox(i, loose=True) for i in found.pop()])
-        return [_pixels(page, stretch, size) for stretch in stretches]
+        lines = stretches([textpage.get_charbox(i, loose=True) for i in found.pop()])
+        return [_pixels(page, line, size) for line in lines]
 
 
 def _source_lines(textpage: pdfium.PdfTextPage, page_height: float) -> list[SourceLine]:
@@ -307,19 +309,6 @@ def _source_lines(textpage: pdfium.PdfTextPage, page_height: float) -> list[Sour
         indexes = tuple(i for c, i in pairs if c)
         lines.append(SourceLine(letters, indexes, may_be_running(line, page_height)))
     return lines
-
-
-def _stretches(boxes: Sequence[tuple[float, ...]]) -> list[tuple[float, float, float, float]]:
-    """Join the boxes (left, bottom, right, top) of characters that follow each other on a line."""
-    joined: list[tuple[float, float, float, float]] = []
-    for left, bottom, right, top in boxes:
-        if joined:
-            a, b, c, d = joined[-1]
-            if b < (bottom + top) / 2 < d and left > a - 1 and left < c + 3 * (top - bottom):
-                joined[-1] = (a, min(b, bottom), max(c, right), max(d, top))
-                continue
-        joined.append((left, bottom, right, top))
-    return joined
 
 
 def _pixels(page: pdfium.PdfPage, box: tuple[float, float, float, float], size: tuple[int, int]) -> _Box:
