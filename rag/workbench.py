@@ -26,12 +26,12 @@ from rag.errors import (
     StoreReadOnlyError,
 )
 from rag.jobs import Job, Jobs
-from rag.providers.base import Embedder, Stop, never
+from rag.providers.base import Embedder
 from rag.settings import Settings
 from rag.store.catalog import Catalog
 from rag.store.keywords import word_spans
 from rag.store.lock import DataLock
-from rag.types import ChunkOptions, Collection, Document, GenerateOptions
+from rag.types import ChunkOptions, Collection, Document, GenerateOptions, Stop, never
 from rag.usage.ledger import Ledger
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from rag.generation.passages import Source
 from rag.generation.reading import Passage, Reader
 from rag.providers.base import ChatRequest, Embedder
 from rag.question import term_weights
-from rag.types import Citation, CitationEvent, Document, EndEvent, Event, TextEvent, Usage
+from rag.types import Citation, CitationEvent, Document, EndEvent, Event, Stop, TextEvent, Usage
 
 NAME = "local/extractive"
 LABEL = "Extracts, no AI-written answer"

@@ -9,16 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.types import Event, GenerateOptions, Hit
+from rag.types import Event, GenerateOptions, Hit, Stop, never
 
 Vectors = NDArray[np.float32]
-Stop = Callable[[], bool]
-"""Asked between batches and between words; True means stop as soon as you can."""
-
-
-def never() -> bool:
-    """The `Stop` of work that nobody can stop."""
-    return False
 
 
 class Embedder(Protocol):

@@ -18,7 +18,8 @@ from typing import Any, Final
 import numpy as np
 
 from rag.errors import ModelUnavailableError, StoppedError
-from rag.providers.base import Stop, Vectors, never
+from rag.providers.base import Vectors
+from rag.types import Stop, never
 from rag.providers.minilm_files import TOKENIZER_FILE, WEIGHTS_FILE, Weights, package_folder, problem, verified, weights
 
 NAME: Final = "local/all-MiniLM-L6-v2"

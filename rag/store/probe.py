@@ -21,10 +21,8 @@ _CHUNKS_PER_S = 500
 
 def probe(catalog: Catalog, folder: Path) -> tuple[str, ...]:
     """Return what is wrong with the index in `folder`, found by a child process; nothing else may have it open."""
-    import rag
-
     chunks = sum(collection.chunks for collection in catalog.collections())
-    path = os.pathsep.join([str(Path(rag.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     try:
         done = subprocess.run(
             [sys.executable, "-m", "rag.store.probe", str(catalog.path), str(folder)],

@@ -16,13 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from rag.errors import StoppedError, StoreError
-from rag.providers.base import Stop, never
 from rag.store.catalog import Catalog
 from rag.store.crash import point
 from rag.store.index import VectorIndex
 from rag.store.opening import INDEX_PREFIX
 from rag.store.vectors import Vectors
-from rag.types import Collection, Health
+from rag.types import Collection, Health, Stop, never
 
 log = logging.getLogger(__name__)
 

@@ -12,14 +12,26 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 import rag
 from rag import RagError
-from rag.jobs import Job
-from rag.types import Answer, FileReport, Hit, IngestReport, SearchOptions, SearchResult
+from rag.cli.show import (
+    answer_json,
+    print_citations,
+    print_diagnosis,
+    print_hits,
+    print_json,
+    print_report,
+    record_json,
+    search_json,
+)
+from rag.types import SearchOptions
+
+if TYPE_CHECKING:
+    from rag.jobs import Job
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MODES = click.Choice(["hybrid", "semantic", "keyword"])
@@ -102,7 +114,7 @@ def ingest(paths: tuple[Path, ...], collection: str | None, data: Path | None, a
         if job.result is None:
             raise RagError(job.error or "Stopped.")
         report = job.result
-    _print_report(report, as_json)
+    print_report(report, as_json)
     if any(f.status in ("failed", "empty") for f in report.files):
         sys.exit(3)
     if report.stopped:
@@ -130,32 +142,6 @@ def _follow(job: Job[Any]) -> None:
         job.wait()
     if shown:
         click.echo("\r\x1b[K", nl=False, err=True)
-
-
-def _print_report(report: IngestReport, as_json: bool) -> None:
-    for f in report.files:
-        if f.status in ("failed", "empty"):
-            click.echo(f"rag: {f.path or f.name}: {f.message}", err=True)
-    if as_json:
-        _print_json(
-            {
-                "files": [_file_json(f) for f in report.files],
-                "collection": report.collection,
-                "usage": {"input_tokens": report.usage.input_tokens, "estimated": report.usage.estimated},
-                "stopped": report.stopped,
-            }
-        )
-        return
-    for f in report.files:
-        detail = f"{f.chunks} chunks, {f.pages} pages" if f.chunks else f.message
-        click.echo(f"{f.status:9}{f.name}  {detail}")
-        for warning in f.warnings:
-            click.echo(f"         {warning}")
-
-
-def _file_json(f: FileReport) -> dict[str, Any]:
-    keys = ("path", "name", "status", "document_id", "chunks", "pages", "message", "warnings", "timings")
-    return {key: getattr(f, key) for key in keys}
 
 
 # --- search ---------------------------------------------------------------------------------------------------------
@@ -195,15 +181,15 @@ def search(
         )
         if question is not None:
             result = rag.search(bench, question, collection=collection, options=options)
-            _print_json(_search_json(result)) if as_json else _print_hits(result)
+            print_json(search_json(result)) if as_json else print_hits(result)
             return
         assert questions is not None
         for number, text in _questions(questions):
             try:
-                line = _search_json(rag.search(bench, text, collection=collection, options=options))
+                line = search_json(rag.search(bench, text, collection=collection, options=options))
             except RagError as error:
                 raise RagError(f"Line {number} of {questions}: {error}") from error
-            _print_json(line)
+            print_json(line)
 
 
 def _questions(path: Path) -> Iterator[tuple[int, str]]:
@@ -231,59 +217,6 @@ def _document_ids(bench: rag.Workbench, collection: str | None, names: tuple[str
             )
         found += ids
     return tuple(found)
-
-
-def _search_json(result: SearchResult) -> dict[str, Any]:
-    o = result.options
-    return {
-        "question": result.question,
-        "hits": [_hit_json(h) for h in result.hits],
-        "near_misses": [_hit_json(h) for h in result.near_misses],
-        "options": {
-            "collection": result.collection.name,
-            "mode": o.mode,
-            "top_k": o.top_k,
-            "threshold": result.threshold,
-            "weight": o.weight,
-            "pool": o.pool,
-            "document_ids": list(o.document_ids),
-            "searched": result.used_index,
-        },
-        "timings": result.timings,
-    }
-
-
-def _hit_json(h: Hit) -> dict[str, Any]:
-    return {
-        "rank": h.rank,
-        "document": h.document_name,
-        "document_id": h.chunk.document_id,
-        "chunk_id": h.chunk.id,
-        "start": h.chunk.start,
-        "end": h.chunk.end,
-        "pages": h.chunk.pages,
-        "heading": h.chunk.heading,
-        "text": h.chunk.text,
-        "score": h.score,
-        "cosine": h.parts.cosine,
-        "keyword": h.parts.keyword,
-        "coverage": h.parts.coverage,
-        "short_by": h.short_by,
-    }
-
-
-def _print_hits(result: SearchResult) -> None:
-    if not result.hits:
-        click.echo("Not found in these documents.")
-    for h in result.hits:
-        click.echo(f"{h.rank:2}. {h.score:.2f}  {_place(h.document_name, h.chunk.pages)}")
-        click.echo(f"    {' '.join(h.chunk.text.split())[:300]}")
-    for h in result.near_misses[:3]:
-        click.echo(f"    near miss, {h.short_by:.2f} short: {_place(h.document_name, h.chunk.pages)}")
-
-
-def _place(name: str, pages: tuple[int, ...]) -> str:
-    return f"{name}, p. {'–'.join(str(p) for p in sorted({pages[0], pages[-1]}))}" if pages else name
 
 
 # --- ask ------------------------------------------------------------------------------------------------------------
@@ -317,44 +250,7 @@ def ask(
         answer = stream.wait()
     if answer.finish == "failed":
         raise RagError(answer.error)
-    _print_json(_answer_json(question, answer)) if as_json else _print_citations(answer)
-
-
-def _answer_json(question: str, answer: Answer) -> dict[str, Any]:
-    return {
-        "question": question,
-        "text": answer.text,
-        "found": answer.found,
-        "citations": [
-            {
-                "marker": c.marker,
-                "document": c.hit.document_name,
-                "document_id": c.hit.chunk.document_id,
-                "pages": c.pages,
-                "start": c.start,
-                "end": c.end,
-                "quote": c.quote,
-            }
-            for c in answer.citations
-        ],
-        "checks": [],
-        "usage": {
-            "input_tokens": answer.usage.input_tokens,
-            "output_tokens": answer.usage.output_tokens,
-            "cost_usd": answer.cost_usd,
-            "estimated": answer.usage.estimated,
-        },
-        "model": answer.model,
-        "finish": answer.finish,
-    }
-
-
-def _print_citations(answer: Answer) -> None:
-    click.echo("\n")
-    if answer.label:
-        click.echo(f"({answer.label})")
-    for c in answer.citations:
-        click.echo(f"[{c.marker}] {_place(c.hit.document_name, c.pages)}")
+    print_json(answer_json(question, answer)) if as_json else print_citations(answer)
 
 
 # --- usage and doctor -----------------------------------------------------------------------------------------------
@@ -368,7 +264,7 @@ def usage(data: Path | None, as_json: bool) -> None:
     with rag.open_workbench(data, read_only=True) as bench:
         totals = bench.ledger.totals("model")
         if as_json:
-            _print_json({"rows": [_record_json(r) for r in bench.ledger.records()], "totals": totals})
+            print_json({"rows": [record_json(r) for r in bench.ledger.records()], "totals": totals})
             return
     for row in totals:
         cost = "cost unknown" if row["cost_usd"] is None else f"${row['cost_usd']:.4f}"
@@ -377,11 +273,6 @@ def usage(data: Path | None, as_json: bool) -> None:
         )
     if not totals:
         click.echo("No model was called yet.")
-
-
-def _record_json(r: Any) -> dict[str, Any]:
-    row = {key: getattr(r, key) for key in r.__slots__ if key not in ("usage", "at")}
-    return {**row, "at": r.at.isoformat(), **{key: getattr(r.usage, key) for key in r.usage.__slots__}}
 
 
 @cli.command()
@@ -394,7 +285,7 @@ def doctor(repair: bool, data: Path | None, as_json: bool) -> None:
         found = rag.doctor(bench, repair=repair)
     if as_json:
         collections = [{**{k: getattr(c, k) for k in c.__slots__}, "ok": c.ok} for c in found.collections]
-        _print_json(
+        print_json(
             {
                 "data_dir": found.data_dir,
                 "ok": found.ok,
@@ -405,7 +296,7 @@ def doctor(repair: bool, data: Path | None, as_json: bool) -> None:
             }
         )
     else:
-        _print_diagnosis(found)
+        print_diagnosis(found)
     if not found.ok:
         raise RagError("Problems were found; run `rag doctor --repair`, or see each line for what to do.")
 
@@ -420,22 +311,3 @@ def _opened(data: Path | None, repair: bool) -> rag.Workbench:
         if repair:
             raise
         return rag.open_workbench(data, read_only=True)
-
-
-def _print_diagnosis(found: Any) -> None:
-    click.echo(f"Data folder {found.data_dir}")
-    for line in (*found.catalog, *found.models, *found.repaired):
-        click.echo(f"  {line}")
-    for c in found.collections:
-        state = "ok" if c.ok else "; ".join(c.problems)
-        click.echo(f"  {c.collection}: {c.chunks} chunks, {c.vectors} vectors, {c.indexed} indexed: {state}")
-    if found.ok:
-        click.echo("Everything agrees.")
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, allow_nan=False))
-
-
-if __name__ == "__main__":
-    main()

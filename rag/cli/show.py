@@ -1,0 +1,146 @@
+"""How the command line shows what the verbs return: as JSON for other programs, as lines for people."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from rag.types import Answer, FileReport, Hit, IngestReport, SearchResult
+
+
+def print_report(report: IngestReport, as_json: bool) -> None:
+    for f in report.files:
+        if f.status in ("failed", "empty"):
+            click.echo(f"rag: {f.path or f.name}: {f.message}", err=True)
+    if as_json:
+        print_json(
+            {
+                "files": [file_json(f) for f in report.files],
+                "collection": report.collection,
+                "usage": {"input_tokens": report.usage.input_tokens, "estimated": report.usage.estimated},
+                "stopped": report.stopped,
+            }
+        )
+        return
+    for f in report.files:
+        detail = f"{f.chunks} chunks, {f.pages} pages" if f.chunks else f.message
+        click.echo(f"{f.status:9}{f.name}  {detail}")
+        for warning in f.warnings:
+            click.echo(f"         {warning}")
+
+
+def file_json(f: FileReport) -> dict[str, Any]:
+    keys = ("path", "name", "status", "document_id", "chunks", "pages", "message", "warnings", "timings")
+    return {key: getattr(f, key) for key in keys}
+
+
+def search_json(result: SearchResult) -> dict[str, Any]:
+    o = result.options
+    return {
+        "question": result.question,
+        "hits": [hit_json(h) for h in result.hits],
+        "near_misses": [hit_json(h) for h in result.near_misses],
+        "options": {
+            "collection": result.collection.name,
+            "mode": o.mode,
+            "top_k": o.top_k,
+            "threshold": result.threshold,
+            "weight": o.weight,
+            "pool": o.pool,
+            "document_ids": list(o.document_ids),
+            "searched": result.used_index,
+        },
+        "timings": result.timings,
+    }
+
+
+def hit_json(h: Hit) -> dict[str, Any]:
+    return {
+        "rank": h.rank,
+        "document": h.document_name,
+        "document_id": h.chunk.document_id,
+        "chunk_id": h.chunk.id,
+        "start": h.chunk.start,
+        "end": h.chunk.end,
+        "pages": h.chunk.pages,
+        "heading": h.chunk.heading,
+        "text": h.chunk.text,
+        "score": h.score,
+        "cosine": h.parts.cosine,
+        "keyword": h.parts.keyword,
+        "coverage": h.parts.coverage,
+        "short_by": h.short_by,
+    }
+
+
+def print_hits(result: SearchResult) -> None:
+    if not result.hits:
+        click.echo("Not found in these documents.")
+    for h in result.hits:
+        click.echo(f"{h.rank:2}. {h.score:.2f}  {place(h.document_name, h.chunk.pages)}")
+        click.echo(f"    {' '.join(h.chunk.text.split())[:300]}")
+    for h in result.near_misses[:3]:
+        click.echo(f"    near miss, {h.short_by:.2f} short: {place(h.document_name, h.chunk.pages)}")
+
+
+def place(name: str, pages: tuple[int, ...]) -> str:
+    return f"{name}, p. {'–'.join(str(p) for p in sorted({pages[0], pages[-1]}))}" if pages else name
+
+
+def answer_json(question: str, answer: Answer) -> dict[str, Any]:
+    return {
+        "question": question,
+        "text": answer.text,
+        "found": answer.found,
+        "citations": [
+            {
+                "marker": c.marker,
+                "document": c.hit.document_name,
+                "document_id": c.hit.chunk.document_id,
+                "pages": c.pages,
+                "start": c.start,
+                "end": c.end,
+                "quote": c.quote,
+            }
+            for c in answer.citations
+        ],
+        "checks": [],
+        "usage": {
+            "input_tokens": answer.usage.input_tokens,
+            "output_tokens": answer.usage.output_tokens,
+            "cost_usd": answer.cost_usd,
+            "estimated": answer.usage.estimated,
+        },
+        "model": answer.model,
+        "finish": answer.finish,
+    }
+
+
+def print_citations(answer: Answer) -> None:
+    click.echo("\n")
+    if answer.label:
+        click.echo(f"({answer.label})")
+    for c in answer.citations:
+        click.echo(f"[{c.marker}] {place(c.hit.document_name, c.pages)}")
+
+
+def record_json(r: Any) -> dict[str, Any]:
+    row = {key: getattr(r, key) for key in r.__slots__ if key not in ("usage", "at")}
+    return {**row, "at": r.at.isoformat(), **{key: getattr(r.usage, key) for key in r.usage.__slots__}}
+
+
+def print_diagnosis(found: Any) -> None:
+    click.echo(f"Data folder {found.data_dir}")
+    for line in (*found.catalog, *found.models, *found.repaired):
+        click.echo(f"  {line}")
+    for c in found.collections:
+        state = "ok" if c.ok else "; ".join(c.problems)
+        click.echo(f"  {c.collection}: {c.chunks} chunks, {c.vectors} vectors, {c.indexed} indexed: {state}")
+    if found.ok:
+        click.echo("Everything agrees.")
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, allow_nan=False))

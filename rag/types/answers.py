@@ -1,0 +1,167 @@
+"""An answer, the citations it rests on, what was checked in it, and the events that it arrives in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rag.types.search import Hit
+from rag.types.usage import Usage
+
+Finish = Literal["complete", "stopped", "not_found", "length", "refused", "failed"]
+SentenceVerdict = Literal["supported", "partly", "not_found", "no_citation"]
+FigureVerdict = Literal["supported", "contradicted", "not_found"]
+FigureKind = Literal["number", "percent", "money", "date", "name", "quantity"]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateOptions:
+    model: str = "local/extractive"
+    """PROVIDER/MODEL."""
+    max_passages: int = 3
+    """Passages that the extractive answerer quotes."""
+    max_output_tokens: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A marker bound to the words it rests on: `document.text[start:end] == quote`."""
+
+    marker: int
+    """The number in `[n]`, 1-based."""
+    hit: Hit
+    quote: str
+    start: int
+    end: int
+    pages: tuple[int, ...]
+    at: int | None = None
+    """Offset in the answer's text of the marker that it is bound to; None when only the number binds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FigureCheck:
+    """A number, date or name of an answer, looked up in the cited chunks. Offsets are into the answer's text."""
+
+    start: int
+    end: int
+    text: str
+    kind: FigureKind
+    verdict: FigureVerdict
+    found_as: str = ""
+    """How the chunk says it, or what it says instead when that contradicts; empty when nothing like it stands there."""
+    marker: int | None = None
+    """Marker of the hit that `found_as` stands in."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceCheck:
+    """A sentence of an answer held against the chunks that it cites. Offsets are into the answer's text."""
+
+    start: int
+    end: int
+    verdict: SentenceVerdict
+    where: int | None = None
+    """Marker of another hit that says it, when the cited ones do not."""
+    figures: tuple[FigureCheck, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSummary:
+    """Counts of an answer's checks; as text the line that stands under it."""
+
+    sentences: int = 0
+    sentences_supported: int = 0
+    figures: int = 0
+    figures_supported: int = 0
+
+    @classmethod
+    def of(cls, checks: tuple[SentenceCheck, ...]) -> CheckSummary:
+        figures = [figure for check in checks for figure in check.figures]
+        return cls(
+            sentences=len(checks),
+            sentences_supported=sum(check.verdict == "supported" for check in checks),
+            figures=len(figures),
+            figures_supported=sum(figure.verdict == "supported" for figure in figures),
+        )
+
+    def __str__(self) -> str:
+        """Return e.g. "11 of 12 sentences and 9 of 9 figures supported"; empty when nothing was checked."""
+        counts = (
+            (self.sentences_supported, self.sentences, "sentence"),
+            (self.figures_supported, self.figures, "figure"),
+        )
+        parts = [f"{good} of {of} {noun}{'' if of == 1 else 's'}" for good, of, noun in counts if of]
+        return f"{' and '.join(parts)} supported" if parts else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    text: str
+    citations: tuple[Citation, ...]
+    found: bool
+    model: str
+    finish: Finish
+    usage: Usage
+    cost_usd: float | None
+    label: str = ""
+    """Sentence that says what kind of answer this is, e.g. "Extracts, no AI-written answer"."""
+    ttft_ms: float | None = None
+    duration_ms: float | None = None
+    error: str = ""
+    checks: tuple[SentenceCheck, ...] = ()
+    """One of each sentence that claims something, in order."""
+
+
+# Events of an answer stream, in the order in which they happen.
+
+
+@dataclass(frozen=True, slots=True)
+class TextEvent:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CitationEvent:
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class CheckEvent:
+    """A sentence is complete and was checked."""
+
+    check: SentenceCheck
+
+
+@dataclass(frozen=True, slots=True)
+class RetryEvent:
+    kind: str
+    wait_s: float
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestartEvent:
+    """The text so far is void; the answer begins again."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackEvent:
+    from_model: str
+    to_model: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallEvent:
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndEvent:
+    finish: Finish
+    usage: Usage
+
+
+Event = TextEvent | CitationEvent | CheckEvent | RetryEvent | RestartEvent | FallbackEvent | ToolCallEvent | EndEvent

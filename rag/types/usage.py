@@ -1,0 +1,44 @@
+"""What model calls used and cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+UsageStatus = Literal["started", "ok", "failed", "stopped", "cached"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call. Input includes cached tokens, output includes reasoning tokens."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """One model call of the ledger. It holds no prompt, no answer and no key."""
+
+    id: int
+    at: datetime
+    action: str
+    """"ingest", "search", "ask", …"""
+    provider: str
+    model: str
+    usage: Usage
+    cost_usd: float | None
+    """None is unknown, never zero."""
+    price_source: str
+    """"local", "unknown", …"""
+    cached: bool
+    status: UsageStatus
+    ttft_ms: float | None
+    duration_ms: float | None
+    items: int = 0
+    """Texts embedded, or answers written."""
