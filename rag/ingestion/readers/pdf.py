@@ -266,7 +266,7 @@ def page_image(
             pdf.init_forms()  # else the values of form fields are not drawn
             with closing(pdf[number - 1]) as page:
                 scale = min(width_px / page.get_width(), _TALLEST * width_px / page.get_height())
-                picture = page.render(scale=scale, optimize_mode="lcd").to_pil().convert("RGB")
+                picture = page.render(scale=scale).to_pil().convert("RGB")
                 boxes = _boxes(page, text, marks, picture.size)
                 return _jpeg(picture, boxes or []), *picture.size, bool(boxes), boxes or []
     except (PdfiumError, IndexError, ZeroDivisionError) as error:
