@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -235,6 +236,7 @@ def _check_name(connection: Connection, name: str) -> None:
         raise CollectionExistsError(f"There is a collection named {name!r} already; choose another name.")
 
 
+@cache
 def _counted() -> sa.Select[Any]:
     links = schema.collection_documents
     counts = (

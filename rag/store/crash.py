@@ -13,6 +13,12 @@ _crash_at = int(os.environ.get("RAG_CRASH_AT", "0") or "0")
 _passed = 0
 
 
+def arm(number: int) -> None:
+    """Crash at the point with this number, counted from now; 0 disarms."""
+    global _crash_at, _passed
+    _crash_at, _passed = number, 0
+
+
 def point(name: str) -> None:
     """Pass the point `name`; the names are for readers of the code, the walk goes by number."""
     global _passed

@@ -116,7 +116,7 @@ def _version(path: Path) -> str:
             if path.stat().st_size <= _CHECKED_BYTES:
                 found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
                 if found != "ok":
-                    raise engines.damaged(path, str(found))
+                    raise engines.damaged(path, str(found).splitlines()[-1])
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
