@@ -25,7 +25,7 @@ def print_report(report: IngestReport, as_json: bool) -> None:
         )
         return
     for f in report.files:
-        detail = f"{f.chunks} chunks, {f.pages} pages" if f.chunks else f.message
+        detail = f"{f.chunks} chunks" + (f", {f.pages} pages" if f.pages else "") if f.chunks else f.message
         click.echo(f"{f.status:9}{f.name}  {detail}")
         for warning in f.warnings:
             click.echo(f"         {warning}")

@@ -25,7 +25,18 @@ from rag.ingestion.readers import SUFFIXES, read
 from rag.jobs import Job
 from rag.providers.base import Embedder, Vectors
 from rag.providers.local import fallback_token_spans
-from rag.types import Chunk, ChunkOptions, Collection, Document, FileReport, IngestReport, Upload, Usage
+from rag.types import (
+    Chunk,
+    ChunkOptions,
+    Collection,
+    Document,
+    FileReport,
+    IngestReport,
+    Stop,
+    Upload,
+    Usage,
+    never,
+)
 from rag.workbench import Workbench
 
 log = logging.getLogger(__name__)
@@ -91,11 +102,12 @@ def ingest(
     report = report or Silent()
     items = list(_expand(files))
     done: list[FileReport] = []
+    names: dict[str, str] = {}
     tokens = 0
     for number, item in enumerate(items, 1):
         if report.stopping():
             break
-        outcome = _ingest_one(bench, item, target, report, f"({number} of {len(items)})")
+        outcome = _ingest_one(bench, item, target, report, f"({number} of {len(items)})", names)
         if outcome is None:
             break
         done.append(outcome[0])
@@ -252,16 +264,21 @@ def _embed_missing(
 
 
 def _ingest_one(
-    bench: Workbench, item: Upload | Path, target: Collection, report: Reporter, place: str
+    bench: Workbench, item: Upload | Path, target: Collection, report: Reporter, place: str, names: dict[str, str]
 ) -> tuple[FileReport, int] | None:
-    """Return what became of the file and the tokens it took; None when the user stopped."""
+    """Return what became of the file and the tokens it took; None when the user stopped.
+
+    `names` are those of the same drop: two files of one name from two folders are two documents, not two versions of one.
+    """
     path = "" if isinstance(item, Upload) else str(item)
     name = clean_name(item.name)
     clock = _Timings()
     report.begin(0, "chunks", f"Reading {name} {place}")
     try:
         upload = item if isinstance(item, Upload) else _load(item, bench.settings.upload_limit_bytes)
-        outcome, tokens = _put(bench, replace(upload, name=name), target, report, clock, place)
+        document_id = hashlib.sha256(upload.data).hexdigest()
+        name = _own_name(name, document_id, names)
+        outcome, tokens = _put(bench, replace(upload, name=name), document_id, target, report, clock, place)
         return replace(outcome, path=path, timings=clock.ms), tokens
     except StoppedError:
         return None
@@ -277,13 +294,18 @@ def _ingest_one(
 
 
 def _put(
-    bench: Workbench, upload: Upload, target: Collection, report: Reporter, clock: _Timings, place: str
+    bench: Workbench,
+    upload: Upload,
+    document_id: str,
+    target: Collection,
+    report: Reporter,
+    clock: _Timings,
+    place: str,
 ) -> tuple[FileReport, int]:
-    document_id = hashlib.sha256(upload.data).hexdigest()
     if bench.catalog.has_document(target.id, document_id):
         return _known(bench, upload.name, target, document_id), 0
     with clock.step("read"):
-        document = _document_of(bench, upload)
+        document = _document_of(bench, upload, report.stopping)
     older = bench.catalog.find_document(target.id, document.name)
     chunks, tokens = add_document(
         bench, target, document, upload.data, _Placed(report, place), replaces=older, timings=clock
@@ -315,14 +337,24 @@ def _known(bench: Workbench, name: str, target: Collection, document_id: str) ->
     return FileReport(name, "known", message, document_id=document_id, chunks=chunks, pages=info.pages)
 
 
-def _document_of(bench: Workbench, upload: Upload) -> Document:
+def _own_name(name: str, document_id: str, taken: dict[str, str]) -> str:
+    """Return `name`, or "name (2)" and so on when another document of the same drop has it."""
+    stem, dot, suffix = name.rpartition(".")
+    number, own = 1, name
+    while taken.setdefault(own.casefold(), document_id) != document_id:
+        number += 1
+        own = f"{stem} ({number}).{suffix}" if dot else f"{name} ({number})"
+    return own
+
+
+def _document_of(bench: Workbench, upload: Upload, stop: Stop = never) -> Document:
     """Parse the file, or take it from the library or from a moment ago: the same bytes are never read twice."""
     if len(upload.data) > bench.settings.upload_limit_bytes:
         raise DocumentTooLargeError(_too_large(clean_name(upload.name), bench.settings.upload_limit_bytes))
     document_id = hashlib.sha256(upload.data).hexdigest()
     if document := bench.parsed.get(document_id):
         return replace(document, name=clean_name(upload.name))
-    document = read(replace(upload, name=clean_name(upload.name)), bench.settings)
+    document = read(replace(upload, name=clean_name(upload.name)), bench.settings, stop=stop)
     bench.parsed[document_id] = document
     return document
 

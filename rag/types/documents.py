@@ -39,7 +39,7 @@ class Document:
     media_type: str
     text: str = field(repr=False)
     pages: tuple[Page, ...] = ()
-    """Spans of `text`, in order. Formats without pages have one."""
+    """Spans of `text`, in order; empty for formats without pages."""
     headings: tuple[Heading, ...] = ()
     title: str = ""
     warnings: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class Document:
 
     def pages_of(self, start: int, end: int) -> tuple[int, ...]:
         """Return the numbers of the pages that the span touches."""
-        return tuple(p.number for p in self.pages if p.start < end and start < p.end)
+        return tuple(p.number for p in self.pages if p.start < end and start < p.end and p.start < p.end)
 
 
 @dataclass(frozen=True, slots=True)

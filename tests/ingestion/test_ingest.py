@@ -74,6 +74,17 @@ def test_bad_files_do_not_keep_the_others_out(bench: rag.Workbench) -> None:
     assert "/" not in report.files[4].name and len(report.files[4].name) <= 200
 
 
+def test_files_of_one_name_in_one_drop_are_two_documents(bench: rag.Workbench, tmp_path: Path) -> None:
+    """Two folders may each hold a report.txt: neither replaces the other, this time or the next."""
+    for folder, text in (("a", "The north pier was closed."), ("b", "The south pier was opened.")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "report.txt").write_text(text, encoding="utf-8")
+    first = rag.ingest(bench, [tmp_path / "a", tmp_path / "b"])
+    again = rag.ingest(bench, [tmp_path / "a", tmp_path / "b"])
+    assert (["added", "added"], ["known", "known"]) == (statuses(first), statuses(again))
+    assert {"report.txt", "report (2).txt"} == {d.name for d in bench.catalog.documents()}
+
+
 def test_a_missing_path_is_told(bench: rag.Workbench, tmp_path: Path) -> None:
     """A path that is not there fails alone."""
     good = tmp_path / "good.txt"

@@ -7,7 +7,7 @@ import re
 
 from rag.errors import EmptyDocumentError, UnsupportedDocumentError
 from rag.ingestion.readers.cleaning import clean_text
-from rag.types import Document, Page
+from rag.types import Document
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -40,7 +40,6 @@ def read_text(name: str, data: bytes, media_type: str = "text/plain") -> Documen
         name=name,
         media_type=media_type,
         text=text,
-        pages=(Page(1, 0, len(text)),),
         warnings=tuple(warnings),
     )
 
