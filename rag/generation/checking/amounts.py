@@ -49,6 +49,8 @@ class Amount:
     label: str = ""
     """Stem of the word in front that makes it a name: "section" for Section 4."""
     ordinal: bool = False
+    is_cell: bool = False
+    """Stands behind a colon or in the cell of a table, where its unit may be told elsewhere."""
 
     @property
     def kind(self) -> FigureKind:
@@ -62,13 +64,18 @@ class Amount:
 
 _SCALE = re.compile(rf"(?P<blank>[ \u00a0-]?)(?P<scale>{'|'.join(sorted(SCALES, key=len, reverse=True))})(?![^\W_])")
 _MINUS = re.compile(r"(?:(?<![\w\d)])[-−–]\s?|\bminus\s|\bnegative\s)\Z", re.IGNORECASE)
+_OF_WHOM_BEFORE = re.compile(r"\bof (?:whom|which|them|these|those),? (?:\w+ )?\Z")
+_OF_WHOM_AFTER = re.compile(r"\sof (?:whom|which|them|these|those)\b")
 _DASH = re.compile(r"\s?[-–—−~]\s?")
 _TO = re.compile(r"\s(?:to|through)\s")
 _AND = re.compile(r"\sand\s")
 _LISTED = re.compile(r",\s|,?\s(?:and|or|to|through)\s")
 _BETWEEN = re.compile(r"\bbetween\s+[$€£]?\Z", re.IGNORECASE)
 _FROM = re.compile(r"\bfrom\s+[$€£]?\Z", re.IGNORECASE)
-_PER = re.compile(r"\s*(?:(?:per|an?|each|every)\s|/)\s*(?P<unit>[A-Za-z]+)")
+_PER = re.compile(
+    r"(?:\s[a-z-]+){0,3}(?:\sper\s|\s?/)\s?(?P<unit>[A-Za-z]+)"
+    r"|(?:\s[a-z-]+){0,2}\s(?:an?|each|every)\s(?P<time>second|minute|hour|day|night|week|month|quarter|year|page|person|piece|unit|share|kilo)"
+)
 _LABEL = re.compile(
     r"\b(section|article|chapter|page|pages|p|figure|fig|table|step|appendix|rule|paragraph|clause|no|number|level|phase|grade|"
     r"turbine|plant|unit|building|room|line|version|schedule|part|class|type|zone)\.?\s\Z",
@@ -96,7 +103,7 @@ def amounts(text: str, taken: Iterable[tuple[int, int]] = ()) -> list[Amount]:
     """Return the amounts of a text in order, those on `taken` spans left out."""
     taken = list(taken)
     found = [n for n in sorted(numbers(text), key=lambda n: n.start) if not _overlaps(n, taken)]
-    return _with_units_of_next(text, _parts_of_one(text, list(_ranges_and_singles(text, found))))
+    return _of_whom(text, _with_units_of_next(text, _parts_of_one(text, list(_ranges_and_singles(text, found)))))
 
 
 def _overlaps(number: Number, taken: list[tuple[int, int]]) -> bool:
@@ -162,6 +169,7 @@ def _amount(text: str, number: Number, low: Number | None = None) -> Amount:
         _per(text, end),
         _label(text, start),
         number.ordinal,
+        not number.in_words and _is_cell(text, start, end),
     )
 
 
@@ -218,6 +226,11 @@ def _after_bracket(text: str, end: int, factor: float, unit: Unit | None) -> tup
     return factor, end, unit
 
 
+def _is_cell(text: str, start: int, end: int) -> bool:
+    before, after = text[max(0, start - 8) : start].rstrip(" "), text[end : end + 8].lstrip(" ")
+    return before[-1:] in (":", "|", "=", "\n", "") or after[:1] in ("|", "\n", "") or after[:1].isdigit()
+
+
 def _things(text: str, end: int) -> tuple[str, ...]:
     """Return the stems of up to four words behind a number, up to the end of the phrase."""
     stop = _STOPS_THINGS.search(text, end)
@@ -230,7 +243,7 @@ def _things(text: str, end: int) -> tuple[str, ...]:
 
 def _per(text: str, end: int) -> str:
     if found := _PER.match(text, end):
-        stems = terms(found["unit"])
+        stems = terms(found["unit"] or found["time"])
         return stems[0] if stems else ""
     return ""
 
@@ -280,6 +293,15 @@ def _with_units_of_next(text: str, found: list[Amount]) -> list[Amount]:
         if bare and _LISTED.fullmatch(text[amount.end : after.start]):
             added = tuple(_resized(amount.readings[0], r) for r in after.readings if r.dimension or r.rounded)
             found[i] = replace(amount, readings=(*added, *amount.readings), things=after.things)
+    return found
+
+
+def _of_whom(text: str, found: list[Amount]) -> list[Amount]:
+    """Give 1,120 in "2,874 people, of whom 1,120 live here" the things of the amount before."""
+    for i in range(1, len(found)):
+        start, end = found[i].start, found[i].end
+        if _OF_WHOM_BEFORE.search(text, max(0, start - 24), start) or _OF_WHOM_AFTER.match(text, end):
+            found[i] = replace(found[i], things=found[i - 1].things or found[i].things)
     return found
 
 

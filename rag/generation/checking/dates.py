@@ -90,7 +90,7 @@ _PATTERNS = tuple(
             rf"\b(?:in|since|until|by|of|during|before|after|from|to|late|early|mid|end of|last)\s(?P<month>{_MONTH})\b(?!\s?\d)",
             0,
         ),
-        (rf"(?<![\w.,$€£%/+-])(?<![$€£]\s)(?P<y>{_YEAR}){_AFTER}(?!\s?[%°€$£])", 0),
+        (rf"(?<![\w.,$€£%/+-])(?<![$€£]\s)(?P<y>{_YEAR}){_AFTER}(?!\s?[%°])(?![€$£])", 0),
     )
 )  # the first that fits wins
 

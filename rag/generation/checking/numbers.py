@@ -64,6 +64,7 @@ _FRACTION = re.compile(
     re.IGNORECASE,
 )
 _AND_A_HALF = re.compile(r"\s+and\s+a\s+half\b", re.IGNORECASE)
+_OF_A = re.compile(r"\s(?:of\s)?an?(?=\s)", re.IGNORECASE)
 _HALF_YEAR = re.compile(
     r"\s+(?:of\s+(?:the\s+)?(?:fiscal\s+|financial\s+)?(?:year|FY|\d{4}))|-?(?:year|hour|time|day|way|life|yearly|finals?)",
     re.IGNORECASE,
@@ -147,4 +148,5 @@ def _fraction(found: re.Match[str], text: str) -> Number | None:
     count = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}.get((top or "").lower(), 1)
     if count > _PARTS[part]:
         return None
-    return Number(*found.span(), count / _PARTS[part], 0.01, in_words=True)
+    of_a = _OF_A.match(text, found.end())
+    return Number(found.start(), of_a.end() if of_a else found.end(), count / _PARTS[part], 0.02, in_words=True)

@@ -129,7 +129,7 @@ def _with_plurals(words: dict[str, Unit]) -> dict[str, Unit]:
 
 _ALL_WORDS = _with_plurals(_WORDS)
 _UNIT = re.compile(
-    rf"[ \t\u00a0-]?(?:(?i:(?P<word>{_alternatives(list(_ALL_WORDS))}))|(?P<symbol>{_alternatives(list(_SYMBOLS))}))(?![^\W_])"
+    rf"[ \t\u00a0-]?(?:(?:working|business|calendar|consecutive|full|whole|further|more|additional|extra) )?(?:(?i:(?P<word>{_alternatives(list(_ALL_WORDS))}))|(?P<symbol>{_alternatives(list(_SYMBOLS))}))(?![^\W_])"
 )
 _CURRENCY = re.compile(rf"(?P<code>{_alternatives([*_CURRENCY_SIGNS])})[ \u00a0]?\Z")
 _CURRENCY_AFTER = re.compile(rf"[ \u00a0]?(?P<code>{_alternatives([*_CURRENCY_SIGNS])})(?![^\W_])")
@@ -196,6 +196,17 @@ _KINDS_OF_PEOPLE = frozenset(
     for word in "men women children teachers students pupils deaths volunteers voters delegates visitors".split()
     for stem in terms(word)
 )
+
+
+def unheard_things(things: tuple[str, ...], stems: frozenset[str]) -> bool:
+    """Tell whether things are counted of which a passage with these stems has no word, not even one that means about the same.
+
+    People are never unheard: a passage that employs, admits or treats need not call them anything.
+    """
+    groups = {_GROUP[stem] for stem in things if stem in _GROUP}
+    if not groups or _PEOPLE in groups or set(things) & stems:
+        return False
+    return not any(_GROUP.get(stem) in groups for stem in stems)
 
 
 def same_things(one: tuple[str, ...], other: tuple[str, ...]) -> bool | None:
