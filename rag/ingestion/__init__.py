@@ -2,7 +2,7 @@
 
 from rag.ingestion.building import build_collection, fill_collection, health, rebuild_index
 from rag.ingestion.doctor import doctor
-from rag.ingestion.ingest import Preview, ingest, preview, start_ingest
+from rag.ingestion.intake import Preview, ingest, preview, start_ingest
 from rag.ingestion.rendering import PageImage, render_page
 from rag.ingestion.samples import Samples, load_samples
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rag.errors import RagError, StoppedError
-from rag.ingestion.ingest import Reporter, add_document
+from rag.ingestion.intake import add_document
+from rag.ingestion.reporting import Reporter
 from rag.jobs import Job
 from rag.store import sync
 from rag.types import ChunkOptions, Collection, FileReport, Health, IngestReport, Usage

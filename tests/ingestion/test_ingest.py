@@ -9,7 +9,7 @@ import pytest
 import rag
 from rag.errors import StoreInUseError, StoreReadOnlyError
 from rag.ingestion.naming import clean_name
-from rag.types import ChunkOptions, Upload
+from rag.types import ChunkOptions, IngestReport, Upload
 
 TEXT = "\n\n".join(f"Paragraph {n} says that the harbour of town {n} was dredged in {1900 + n}." for n in range(40))
 
@@ -21,7 +21,7 @@ def bench(tmp_path: Path):
         yield opened
 
 
-def statuses(report: rag.ingestion.IngestReport) -> list[str]:
+def statuses(report: IngestReport) -> list[str]:
     return [f.status for f in report.files]
 
 

@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-
-from rag.errors import DocumentError, DocumentTooLargeError, RagError, StoppedError, StoreError, UnreadableDocumentError
+from rag.errors import DocumentTooLargeError, RagError, StoppedError, StoreError
 from rag.ingestion.chunking import chunk
+from rag.ingestion.embedding import embed
 from rag.ingestion.naming import clean_name
-from rag.ingestion.readers import SUFFIXES, read
+from rag.ingestion.readers import read
+from rag.ingestion.reporting import Placed, Reporter, Silent
+from rag.ingestion.sources import expand, load, too_large
 from rag.jobs import Job
-from rag.providers.base import Embedder, Vectors
 from rag.providers.local import fallback_token_spans
 from rag.types import (
     Chunk,
@@ -42,24 +41,6 @@ from rag.workbench import Workbench
 log = logging.getLogger(__name__)
 TokenSpans = Callable[[str], list[tuple[int, int]]]
 _PIECE = 100_000  # characters tokenized at a time
-_BATCH = 256  # texts embedded between two saves: what a kill can cost at most
-
-
-class Reporter(Protocol):
-    """What long work tells of itself; a `Job` is one."""
-
-    def begin(self, total: int, unit: str, message: str = "") -> None: ...
-    def advance(self, n: int = 1, message: str | None = None) -> None: ...
-    def stopping(self) -> bool: ...
-
-
-class Silent:
-    """The reporter that nobody listens to."""
-
-    def begin(self, total: int, unit: str, message: str = "") -> None: ...
-    def advance(self, n: int = 1, message: str | None = None) -> None: ...
-    def stopping(self) -> bool:
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +81,7 @@ def ingest(
     bench.require_writable()
     target = collection if isinstance(collection, Collection) else bench.collection(collection)
     report = report or Silent()
-    items = list(_expand(files))
+    items = list(expand(files))
     done: list[FileReport] = []
     names: dict[str, str] = {}
     tokens = 0
@@ -209,57 +190,6 @@ def add_document(
     return len(chunks), tokens
 
 
-def embed(
-    bench: Workbench, collection: Collection, texts: Sequence[str], report: Reporter, name: str = ""
-) -> tuple[Vectors, int]:
-    """Return one vector a text, made only where none is kept yet, and the tokens that this took.
-
-    Raises `ModelUnavailableError` and `StoppedError`; vectors made before it are kept.
-    """
-    embedder = bench.embedder(collection)
-    assert embedder is not None, "only collections with an embedding model are embedded"
-    vectors = np.empty((len(texts), embedder.dimension), np.float32)
-    known = bench.catalog.known_vectors(embedder.name, texts)
-    for position, vector in known.items():
-        vectors[position] = vector
-    missing = [i for i in range(len(texts)) if i not in known]
-    report.begin(len(texts), "chunks", name)
-    report.advance(len(known))
-    return vectors, _embed_missing(bench, embedder, texts, missing, vectors, report) if missing else 0
-
-
-def _embed_missing(
-    bench: Workbench, embedder: Embedder, texts: Sequence[str], missing: list[int], vectors: Vectors, report: Reporter
-) -> int:
-    provider, _, model = embedder.name.partition("/")
-    record = bench.ledger.start("ingest", provider, model, items=len(missing))
-    begun, tokens, finished, status = time.perf_counter(), 0, 0, "failed"
-    try:
-        for low in range(0, len(missing), _BATCH):
-            part = missing[low : low + _BATCH]
-            batch = [texts[i] for i in part]
-            made = embedder.embed_documents(batch, on_done=report.advance, stop=report.stopping)
-            bench.catalog.keep_vectors(embedder.name, batch, made)
-            vectors[part] = made
-            tokens += sum(min(embedder.max_input_tokens, len(embedder.token_spans(text))) for text in batch)
-            finished += len(part)
-        status = "ok"
-    except StoppedError:
-        status = "stopped"
-        raise
-    finally:
-        bench.ledger.finish(
-            record,
-            status=status,  # type: ignore[arg-type]  # one of the three above
-            usage=Usage(input_tokens=tokens),
-            cost_usd=0.0 if provider == "local" else None,
-            price_source="local" if provider == "local" else "unknown",
-            duration_ms=(time.perf_counter() - begun) * 1000,
-            items=finished,
-        )
-    return tokens
-
-
 # --- one file -------------------------------------------------------------------------------------------------------
 
 
@@ -275,7 +205,7 @@ def _ingest_one(
     clock = _Timings()
     report.begin(0, "chunks", f"Reading {name} {place}")
     try:
-        upload = item if isinstance(item, Upload) else _load(item, bench.settings.upload_limit_bytes)
+        upload = item if isinstance(item, Upload) else load(item, bench.settings.upload_limit_bytes)
         document_id = hashlib.sha256(upload.data).hexdigest()
         name = _own_name(name, document_id, names)
         outcome, tokens = _put(bench, replace(upload, name=name), document_id, target, report, clock, place)
@@ -308,7 +238,7 @@ def _put(
         document = _document_of(bench, upload, report.stopping)
     older = bench.catalog.find_document(target.id, document.name)
     chunks, tokens = add_document(
-        bench, target, document, upload.data, _Placed(report, place), replaces=older, timings=clock
+        bench, target, document, upload.data, Placed(report, place), replaces=older, timings=clock
     )
     if not chunks:
         return FileReport(upload.name, "empty", f"{upload.name} has no text to search; nothing was added."), tokens
@@ -350,62 +280,10 @@ def _own_name(name: str, document_id: str, taken: dict[str, str]) -> str:
 def _document_of(bench: Workbench, upload: Upload, stop: Stop = never) -> Document:
     """Parse the file, or take it from the library or from a moment ago: the same bytes are never read twice."""
     if len(upload.data) > bench.settings.upload_limit_bytes:
-        raise DocumentTooLargeError(_too_large(clean_name(upload.name), bench.settings.upload_limit_bytes))
+        raise DocumentTooLargeError(too_large(clean_name(upload.name), bench.settings.upload_limit_bytes))
     document_id = hashlib.sha256(upload.data).hexdigest()
     if document := bench.parsed.get(document_id):
         return replace(document, name=clean_name(upload.name))
     document = read(replace(upload, name=clean_name(upload.name)), bench.settings, stop=stop)
     bench.parsed[document_id] = document
     return document
-
-
-def _load(path: Path, limit_bytes: int) -> Upload:
-    try:
-        if path.stat().st_size > limit_bytes:
-            raise DocumentTooLargeError(_too_large(path.name, limit_bytes))
-        return Upload(path.name, path.read_bytes())
-    except FileNotFoundError:
-        raise DocumentError(f"{path} does not exist; check the path.") from None
-    except OSError as error:
-        raise UnreadableDocumentError(f"{path} cannot be read ({error.strerror}); check its permissions.") from error
-
-
-def _too_large(name: str, limit_bytes: int) -> str:
-    return (
-        f"{name} is larger than the limit of {limit_bytes / 2**20:.0f} MB; split it, or raise RAG_UPLOAD_LIMIT_BYTES."
-    )
-
-
-def _expand(files: Iterable[Upload | Path | str]) -> Iterator[Upload | Path]:
-    """Yield uploads and paths; a folder yields the supported files below it, hidden ones left out, in name order."""
-    for item in files:
-        if isinstance(item, Upload):
-            yield item
-        elif Path(item).is_dir():
-            yield from _below(Path(item))
-        else:
-            yield Path(item)
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(root) / name
-
-
-class _Placed:
-    """A reporter that says which file of how many."""
-
-    def __init__(self, inner: Reporter, place: str) -> None:
-        self._inner, self._place = inner, place
-
-    def begin(self, total: int, unit: str, message: str = "") -> None:
-        self._inner.begin(total, unit, f"{message} {self._place}")
-
-    def advance(self, n: int = 1, message: str | None = None) -> None:
-        self._inner.advance(n, message)
-
-    def stopping(self) -> bool:
-        return self._inner.stopping()

@@ -1,0 +1,53 @@
+"""Vectors for chunks: made once for a text and an embedding model, and kept as they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rag.ingestion.reporting import Reporter
+from rag.providers.base import Embedder, Vectors
+from rag.types import Collection, Usage
+from rag.workbench import Workbench
+
+_BATCH = 256  # texts embedded between two saves: what a kill can cost at most
+
+
+def embed(
+    bench: Workbench, collection: Collection, texts: Sequence[str], report: Reporter, name: str = ""
+) -> tuple[Vectors, int]:
+    """Return one vector a text, made only where none is kept yet, and the tokens that this took.
+
+    Raises `ModelUnavailableError` and `StoppedError`; vectors made before it are kept.
+    """
+    embedder = bench.embedder(collection)
+    assert embedder is not None, "only collections with an embedding model are embedded"
+    vectors = np.empty((len(texts), embedder.dimension), np.float32)
+    known = bench.catalog.known_vectors(embedder.name, texts)
+    for position, vector in known.items():
+        vectors[position] = vector
+    missing = [i for i in range(len(texts)) if i not in known]
+    report.begin(len(texts), "chunks", name)
+    report.advance(len(known))
+    return vectors, _embed_missing(bench, embedder, texts, missing, vectors, report) if missing else 0
+
+
+def _embed_missing(
+    bench: Workbench, embedder: Embedder, texts: Sequence[str], missing: list[int], vectors: Vectors, report: Reporter
+) -> int:
+    provider, _, model = embedder.name.partition("/")
+    tokens = finished = 0
+    with bench.ledger.measure("ingest", provider, model, items=0) as call:
+        if provider == "local":
+            call.cost_usd, call.price_source = 0.0, "local"
+        for low in range(0, len(missing), _BATCH):
+            part = missing[low : low + _BATCH]
+            batch = [texts[i] for i in part]
+            made = embedder.embed_documents(batch, on_done=report.advance, stop=report.stopping)
+            bench.catalog.keep_vectors(embedder.name, batch, made)
+            vectors[part] = made
+            tokens += sum(min(embedder.max_input_tokens, len(embedder.token_spans(text))) for text in batch)
+            finished += len(part)
+            call.usage, call.items = Usage(input_tokens=tokens), finished
+    return tokens
