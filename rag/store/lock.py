@@ -46,7 +46,7 @@ class DataLock:
         if self._file is not None:
             return
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file = self.path.open("a+", encoding="utf-8")
         except OSError as error:
             raise StoreError(

@@ -36,7 +36,7 @@ def open_existing(path: Path, *, migrate: bool) -> Engine:
 def open_or_create(path: Path) -> Engine:
     """Return an engine for the catalog at `path`, made when there is none."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
             _create(path)
     except OSError as error:

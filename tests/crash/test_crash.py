@@ -50,7 +50,6 @@ def test_a_crash_at_any_point_is_survived(folder: Path) -> None:
     in between is there wholly or not at all, the index is right after the next sync, and the remaining steps end as ever."""
     report = walked("walk", str(folder))
     assert [] == report["failed"]
-    assert 0 == report["ended"]
     assert report["points"] >= 30
 
 

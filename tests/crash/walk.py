@@ -6,6 +6,7 @@ millisecond where a fresh start costs two seconds. Prints one line of JSON.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -27,6 +28,8 @@ from rag.store.lock import DataLock
 from rag.store.probe import look
 from tests.store.made import assert_agree, assert_sound, collection, put, words
 
+LANES = 2
+"""Points that are walked at the same time."""
 State = dict[str, dict[str, int]]
 """Name of the collection -> name of the document -> seed of its words; "" is the whole library."""
 Step = Callable[[Catalog], object]
@@ -48,7 +51,6 @@ def _put(into: str, name: str, seed: int, replaces: bool = False) -> Step:
 
 STEPS: list[Step] = [
     _put("main", "first", 11, replaces=True),
-    lambda catalog: catalog.remove_document(catalog.collection("main").id, _id(catalog, "main", "second")),
     lambda catalog: catalog.delete_document(_id(catalog, "main", "first")),
     lambda catalog: collection(catalog, "brief"),
     _put("brief", "second", 2),
@@ -121,6 +123,11 @@ def examine(folder: Path, states: list[State]) -> None:
 
 def forked(work: Callable[[], object]) -> int:
     """Run `work` in a fork and return how it ended: 0, or minus the signal that killed it."""
+    return ended(started(work))
+
+
+def started(work: Callable[[], object]) -> int:
+    """Start `work` in a fork and return its process id."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -131,6 +138,10 @@ def forked(work: Callable[[], object]) -> int:
             traceback.print_exc()
         finally:
             os._exit(code)
+    return child
+
+
+def ended(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -148,23 +159,33 @@ def walk(root: Path) -> dict[str, object]:
     """Crash at point 1, 2, … until the steps are through; return the number of points and where something did not hold."""
     assert 0 == forked(lambda: prepare(root / "base"))
     states = expected_states(shutil.copytree(root / "base", root / "states"))
+    walkers = [started(lambda lane=lane: walk_lane(root, states, lane)) for lane in range(LANES)]  # type: ignore[misc]
+    assert [0] * LANES == [ended(walker) for walker in walkers]
+    reports = [json.loads((root / f"report {lane}").read_text()) for lane in range(LANES)]
+    return {
+        "points": min(report["through"] for report in reports) - 1,
+        "failed": sorted(number for report in reports for number in report["failed"]),
+    }
+
+
+def walk_lane(root: Path, states: list[State], lane: int) -> None:
+    """Walk every point of one lane; write down the first number at which the steps were through, and where something did not hold."""
     failed: list[int] = []
-    number = 0
-    while True:
-        number += 1
-        folder = shutil.copytree(root / "base", root / "data")
+    for number in itertools.count(lane + 1, LANES):
+        folder = shutil.copytree(root / "base", root / f"lane {lane}")
 
         def crashing(folder: Path = folder, number: int = number) -> None:
             crash.arm(number)
             run(folder)
 
-        ended = forked(crashing)
-        if forked(lambda folder=folder: examine(folder, states)):  # type: ignore[misc]  # the default binds the loop's value
-            sys.stderr.write(f"… after a crash at point {number}\n")
+        code = forked(crashing)
+        if code > 0 or forked(lambda folder=folder: examine(folder, states)):  # type: ignore[misc]
+            sys.stderr.write(f"… at point {number}\n")
             failed.append(number)
         shutil.rmtree(folder)
-        if ended != -signal.SIGKILL:
-            return {"points": number - 1, "ended": ended, "failed": failed}
+        if code != -signal.SIGKILL:
+            (root / f"report {lane}").write_text(json.dumps({"through": number, "failed": failed}))
+            return
 
 
 def churn(folder: Path, seed: int) -> None:
@@ -213,12 +234,10 @@ def kill_at_random(root: Path, times: int) -> dict[str, object]:
     assert 0 == forked(lambda: prepare(root / "data"))
     rng, failed = random.Random(20261120), []
     for number in range(times):
-        child = os.fork()
-        if child == 0:
-            churn(root / "data", number)
+        child = started(lambda number=number: churn(root / "data", number))  # type: ignore[misc]
         time.sleep(rng.uniform(0.1, 1.5))
         os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        ended(child)
         if forked(lambda: recover(root / "data")):
             failed.append(number)
     return {"kills": times, "failed": failed}
