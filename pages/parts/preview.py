@@ -94,7 +94,13 @@ def _offer(bench: Workbench, target: Collection, files: Sequence[Upload], option
     """Offer to add the files with what is on screen; a filled collection keeps the options it was made with."""
     what = shared.count(len(files), "document")
     if options == target.options or not target.chunks:
-        if st.button(f"Add {what} to {label(target.name, 30)}", type="primary", icon=":material/add:", width="stretch"):
+        if st.button(
+            f"Add {what} to {label(target.name, 30)}",
+            type="primary",
+            icon=":material/add:",
+            width="stretch",
+            key="preview.add",
+        ):
             add(bench, files, _with_options(bench, target, options))
             st.rerun()
         return
@@ -106,7 +112,9 @@ def _offer(bench: Workbench, target: Collection, files: Sequence[Upload], option
     name = st.text_input(
         "New collection", f"{target.name} {options.chunk_size_tokens}", key="preview.name", max_chars=60
     )
-    if st.button(f"Add {what} to the new collection", type="primary", icon=":material/add:", width="stretch"):
+    if st.button(
+        f"Add {what} to the new collection", type="primary", icon=":material/add:", width="stretch", key="preview.add"
+    ):
         made = bench.create_collection(name.strip(), options=options, embedding_model=target.embedding_model)
         add(bench, files, made)
         shared.choose(made.name)

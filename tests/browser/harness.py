@@ -1,0 +1,176 @@
+"""A served workbench and a real Chromium, for browser tests and for the pictures of the README."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).resolve().parents[2]
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_START_S = 60
+
+
+def missing() -> str:
+    """Return the sentence that says what a browser test lacks here; empty when nothing is."""
+    try:
+        import playwright.sync_api  # noqa: F401
+    except ImportError:
+        return "browser tests need playwright: install requirements-dev.txt"
+    return "" if chromium() else "browser tests need Chromium: apt-get install chromium"
+
+
+def chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """`streamlit run app.py` over a data folder of its own."""
+
+    def __init__(self, data: Path, script: Path = ROOT / "app.py") -> None:
+        self.data, self.port = data, free_port()
+        self.log = data.parent / f"server-{self.port}.log"
+        command = [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            str(script),
+            "--server.port",
+            str(self.port),
+            "--server.headless",
+            "true",
+        ]
+        environment = {**os.environ, "RAG_DATA_DIR": str(data), "PYTHONPATH": str(ROOT)}
+        with self.log.open("wb") as out:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        self._wait()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(self.address("_stcore/health"), timeout=1):
+                    return
+            except OSError:
+                assert self.process.poll() is None, self.log.read_text(encoding="utf-8")
+                time.sleep(0.05)
+        raise AssertionError(f"the server did not answer within {_START_S} s: {self.log.read_text(encoding='utf-8')}")
+
+    def address(self, path: str = "") -> str:
+        return f"http://127.0.0.1:{self.port}/{path}"
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@contextmanager
+def served(data: Path, script: Path = ROOT / "app.py") -> Iterator[Server]:
+    server = Server(data, script)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """One tab that notes every address it asks for beyond the server, and every error the page reports."""
+
+    def __init__(
+        self, browser: Browser, server: Server, *, width: int = 1280, height: int = 900, scheme: Any = "light"
+    ) -> None:
+        self.server = server
+        self.page: Page = browser.new_page(
+            viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        self.strangers: list[str] = []
+        self.errors: list[str] = []
+        self.page.on("request", lambda request: self._note(request.url))
+        self.page.on("websocket", lambda socket: self._note(socket.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _note(self, url: str) -> None:
+        own = (self.server.address(), f"ws://127.0.0.1:{self.server.port}/", "data:", "blob:")
+        if not url.startswith(own):
+            self.strangers.append(url)
+
+    def go(self, path: str) -> Visitor:
+        self.page.goto(self.server.address(path))
+        return self.idle()
+
+    def idle(self, settle_ms: int = 300) -> Visitor:
+        """Wait until no script runs, and a moment for the browser to draw."""
+        self.page.wait_for_timeout(120)
+        self.page.wait_for_selector(IDLE, timeout=60_000)
+        self.page.wait_for_timeout(settle_ms)
+        return self
+
+    def drop(self, *files: tuple[str, bytes]) -> Visitor:
+        """Give files to the uploader, and wait until they are on the page."""
+        payload: Any = [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files]
+        self.page.set_input_files("[data-testid=stFileUploaderDropzoneInput]", payload)
+        self.page.locator(".st-key-preview-file").wait_for(timeout=30_000)
+        return self.idle()
+
+    def press(self, name: str) -> Visitor:
+        self.page.get_by_role("button", name=name).first.click()
+        return self.idle()
+
+    def add_all(self) -> Visitor:
+        """Press Add and wait for the report."""
+        self.page.locator(".st-key-preview-add button").click()
+        self.page.locator(".st-key-documents-report").wait_for(timeout=120_000)
+        return self.idle()
+
+    def ask(self, question: str) -> Visitor:
+        box = self.page.get_by_test_id("stChatInputTextArea")
+        box.fill(question)
+        box.press("Enter")
+        self.page.locator("section.turn", has_text=question).locator(".meta").wait_for(timeout=30_000)
+        return self.idle()
+
+    def shadow(self, key: str) -> str:
+        """Return the script expression of a component's own tree; `key` as Streamlit writes it into the class."""
+        return f"document.querySelector('.st-key-{key} [data-testid=stBidiComponentIsolated]').shadowRoot"
+
+    def text(self, key: str) -> str:
+        return str(self.page.evaluate(f"{self.shadow(key)}.querySelector('.surface').innerText"))

@@ -1,0 +1,142 @@
+"""A poisoned document, name and answer reach every page, and the browser asks nobody for anything."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.harness import Server, Visitor, served
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+class Canary(ThreadingHTTPServer):
+    """Listens on this machine and notes whoever comes."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Listener)
+        self.visits: list[str] = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/leak"
+
+
+class Listener(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Canary)
+        self.server.visits.append(self.path)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture
+def canary() -> Iterator[Canary]:
+    server = Canary()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def own_server(browser: Browser, tmp_path: Path) -> Iterator[Server]:
+    """A server of this test's own, over an empty folder."""
+    with served(tmp_path / "data") as server:
+        yield server
+
+
+def poisoned(address: str) -> str:
+    """Return a document whose every sentence tries another way out; all of them answer the same question."""
+    ways = (
+        f"![secret]({address}?inline)", f"![secret][r]\n\n[r]: {address}?reference", f'<img src="{address}?html">',
+        f'<iframe src="{address}?frame"></iframe>', f'<script>fetch("{address}?script")</script>',
+        f'<svg><image href="{address}?svg"/></svg>', f'<link rel="stylesheet" href="{address}?css">', f"[click]({address}?link)",
+        f'<div style="background:url({address}?style)">', f"<{address}?auto>", f"{address}?bare", ":material/home: :red[$x$]",
+    )  # fmt: skip
+    return "\n\n".join(
+        f"The secret of the lighthouse keeper number {n} is {way} and nothing else." for n, way in enumerate(ways)
+    )
+
+
+def test_nothing_poisoned_calls_out(browser: Browser, own_server: Server, canary: Canary) -> None:
+    """Preview, report, library, results, passage, streamed and stored answer, titles and errors: no request leaves the server."""
+    tab = Visitor(browser, own_server)
+    name = f"![x]({canary.address}?name).md"
+    text = poisoned(canary.address).encode()
+    tab.go("documents").drop((name, text), (f"![y]({canary.address}?broken).pdf", b"%PDF-1.7 nothing"))
+    assert "secret of the lighthouse" in tab.text("preview-sheet")
+    tab.add_all()
+    assert "failed" in tab.text("documents-report")
+    question = f"What is the secret of the lighthouse keeper ![q]({canary.address}?question) ?"
+    tab.go("ask").ask(question)
+    assert "secret" in tab.text("ask-turns")
+    tab.page.locator("button.marker").first.click()
+    tab.idle()
+    tab.page.reload()
+    tab.idle()
+    tab.press("Conversations")
+    tab.go("search?q=secret+of+the+lighthouse+keeper")
+    tab.page.get_by_role("button", name="Open in document").first.click()
+    tab.idle(800)
+    for path in ("collections", "usage", "settings", f"search?q=![u]({canary.address}?url)", "ask?c=![c]"):
+        tab.go(path)
+    assert [] == canary.visits
+    assert [] == tab.strangers
+    tab.page.close()
+
+
+def test_hostile_collection_names_stay_text(browser: Browser, own_server: Server, canary: Canary) -> None:
+    """A name that the user was talked into is as harmless as any other, on every page that shows it."""
+    tab = Visitor(browser, own_server)
+    tab.go("documents").drop(("a.txt", b"The tower is tall. " * 50)).add_all()
+    tab.go("collections")
+    tab.page.get_by_label("Name", exact=True).fill(f"![x]({canary.address})"[:60])
+    tab.page.get_by_role("button", name="Build", exact=False).last.click()
+    tab.page.locator(".st-key-collections-report-build").wait_for(timeout=60_000)
+    for path in ("documents", "collections", "search?q=tower", "ask"):
+        tab.go(path)
+    assert [] == canary.visits + tab.strangers
+    tab.page.close()
+
+
+def test_the_second_wall_stands(browser: Browser, own_server: Server, canary: Canary) -> None:
+    """Were the first wall to fail, the browser itself refuses: an image put on the page by hand is not fetched."""
+    tab = Visitor(browser, own_server).go("settings")
+    refused = tab.page.evaluate(
+        """(address) => new Promise((resolve) => {
+          document.addEventListener("securitypolicyviolation", (event) => resolve(event.violatedDirective));
+          const image = new Image(); image.src = address; document.body.append(image);
+          setTimeout(() => resolve("nothing was refused"), 3000);
+        })""",
+        canary.address,
+    )
+    assert "img-src" == refused
+    assert [] == canary.visits
+    tab.page.close()
+
+
+def test_an_unforeseen_error_is_one_sentence(browser: Browser, tmp_path: Path) -> None:
+    """A page that fails shows what to do; no traceback, no message of the error and no path reach the browser."""
+    (tmp_path / "broken.py").write_text("raise ZeroDivisionError('secret detail')\n", encoding="utf-8")
+    script = tmp_path / "served.py"
+    script.write_text(
+        "import streamlit as st\nfrom app import explain\n"
+        f"app = st.App({str(tmp_path / 'broken.py')!r}, on_script_error=explain)\n",
+        encoding="utf-8",
+    )
+    with served(tmp_path / "data", script) as server:
+        tab = Visitor(browser, server).go("")
+        shown = tab.page.locator("[data-testid=stApp]").inner_text()
+        assert "This page failed (ZeroDivisionError)" in shown
+        assert "secret detail" not in shown and "broken.py" not in shown and "Traceback" not in shown
+        tab.page.close()
