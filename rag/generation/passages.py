@@ -21,7 +21,7 @@ Span = tuple[int, int]
 EDGE_CHARACTERS = 400
 """How far beyond a chunk a sentence that the chunk cuts off is followed."""
 
-_LEADERS = re.compile(r"\.{4,}|(?:\. ){4,}|…{2,}|_{4,}")
+_LEADERS = re.compile(r"\.{4,}|(?:\. ){4,}|…{2,}|_{4,}|(?:…|\.{3})\s*\d{1,4}\s*\Z")
 _IDENTIFIER = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|\b[0-9a-fA-F]{24,}\b|\b[A-Z]{6,}_\d+\b")
 _PAGE_NUMBER = re.compile(r"(?:.{,60}\b(?:Page|PAGE)|page)\s+\d+(?:\s+of\s+\d+)?|[-–—]\s?\d+\s?[-–—]|\d+\s+of\s+\d+")
 _TITLE = re.compile(r"#{1,6}\s|\d{1,3}(?:\.\d{1,3})+\.?\s*[^\W\d_]|(?:\d{1,2}|[IVX]{1,5})\.\s+[^a-z]{4,}\Z")
@@ -72,10 +72,15 @@ class Source:
         text = self.part(span)
         return len(text) <= _TITLE_CHARACTERS and bool(_TITLE.match(text)) and not _ENDED.search(text)
 
-    def is_stub(self, span: Span) -> bool:
-        """Tell whether a sentence only announces what comes after it."""
+    def may_end(self, span: Span, *, is_telling: bool) -> bool:
+        """Tell whether a passage may end with this sentence: not with a title, nor with what announces something else.
+
+        Words without a full stop or a figure may be the last ones only where `is_telling`: they hold a word of the question.
+        """
         text = self.part(span)
-        return text.endswith(":") or self.is_title(span) or (len(text.split()) < 4 and not _ENDED.search(text))
+        if text.endswith(":") or self.is_title(span):
+            return False
+        return is_telling or bool(_ENDED.search(text)) or any(sign.isdigit() for sign in text)
 
     def shown(self, spans: Sequence[Span]) -> str:
         """Return the sentences as one text to read: wrapped lines joined, what lies between the sentences left out.

@@ -92,7 +92,7 @@ class Reader:
                 found |= self._found[last]
                 words = max(words, self._words[last])
                 close = max(close, meaning.get(last, 0.0))
-                if last == first or not self._source.is_stub(span):
+                if last == first or self._source.may_end(span, is_telling=bool(self._found[last])):
                     told = end - told_from if told_from is not None else 0
                     yield self._score(close, (words + self._share(found)) / 2, told), first, last
 

@@ -157,6 +157,13 @@ def test_the_sentence_with_the_answer_is_chosen() -> None:
     assert len(text) < 520
 
 
+def test_a_passage_does_not_end_with_what_announces_something_else() -> None:
+    """A title or "the following:" behind the answer is not quoted; a row with the figure asked for is."""
+    said = "The mill closed in 1998 after a fire."
+    assert text_of(hit("a", f"{said}\n\nContributing programs:\n\nPerformance Indicators", 1)) == f"{said} [1]"
+    assert text_of(hit("a", f"{said}\n\nLoss at the mill 31,200", 1)) == f"{said} Loss at the mill 31,200 [1]"
+
+
 def test_the_same_text_in_two_documents_is_quoted_once() -> None:
     """Two files with the same passage give one passage, of the better hit."""
     said = "The mill closed in 1998 after a fire."

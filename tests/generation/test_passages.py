@@ -32,6 +32,7 @@ def read(text: str, *headings: str) -> tuple[Source, list[str]]:
     [
         "2.3. Supply Chain .................... 20",
         "Results . . . . . . . . 7",
+        "3.4. Cybercrime … 20",
         "_193f47f2-dd6f-11ec-8058-d65e1283ea00",
         "PLACEHOLDER_20",
         "Page 13",
