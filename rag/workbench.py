@@ -247,13 +247,23 @@ class Workbench:
 
     @property
     def index(self) -> VectorIndex | None:
-        """The approximate index, opened at first use; None when read-only or when it cannot be used."""
-        if self.read_only or self._index_problem:
+        """The approximate index; None when read-only, while it is being opened, or when it cannot be used: search exactly then."""
+        return self._ready_index(wait=False)
+
+    def _ready_index(self, *, wait: bool) -> VectorIndex | None:
+        """Return the index, opened at its first use; opening after a crash takes seconds, which only writers wait for."""
+        if self.read_only or self._index_problem or not self._index_lock.acquire(blocking=wait):
             return None
-        with self._index_lock:
+        try:
             if self._index is None and not self._index_problem:
                 self._open_index()
             return self._index
+        finally:
+            self._index_lock.release()
+
+    @property
+    def index_is_open(self) -> bool:
+        return self._index is not None
 
     @property
     def index_problem(self) -> str:
@@ -320,7 +330,7 @@ class Workbench:
         from rag.store import sync
 
         for each in [collection] if collection else self.catalog.collections():
-            index = self.index
+            index = self._ready_index(wait=True)
             if index is None or not each.embedding_model:
                 continue
             try:

@@ -127,6 +127,19 @@ def test_doctor_finds_everything_in_order(filled: Run) -> None:
     assert all(c["chunks"] == c["indexed"] for c in found["collections"])
 
 
+def test_doctor_repairs_a_damaged_index(filled: Run, tmp_path: Path) -> None:
+    """Damaged index files are found from outside, told with what to do, and rebuilt from the catalog on request."""
+    data = tmp_path / "data"
+    assert 0 == filled("ingest", str(SAMPLES), "--data", str(data)).returncode
+    (database,) = data.glob("*/chroma.sqlite3")
+    database.write_bytes(database.read_bytes()[:5000])
+    sick = filled("doctor", "--data", str(data), "--json")
+    mended = filled("doctor", "--repair", "--data", str(data), "--json")
+    assert (1, False) == (sick.returncode, json.loads(sick.stdout)["ok"])
+    assert "--repair" in sick.stderr
+    assert (0, True) == (mended.returncode, json.loads(mended.stdout)["ok"]), mended.stderr
+
+
 def test_a_bad_file_leaves_the_others_in(run: Run, tmp_path: Path) -> None:
     """Exit 3: the bad file is listed with one sentence, the good one is in."""
     (tmp_path / "good.txt").write_text("The lighthouse keeper counted forty-one ships that night.", encoding="utf-8")

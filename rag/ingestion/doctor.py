@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag import providers
 from rag.ingestion.building import health
 from rag.store import sync
+from rag.store.probe import probe
 from rag.types import Health
 from rag.workbench import Workbench
 
@@ -49,9 +50,22 @@ def doctor(bench: Workbench, *, repair: bool = False) -> Diagnosis:
 
 def _look(bench: Workbench) -> Diagnosis:
     problem = providers.local_model_problem()
+    names = [c.name for c in bench.catalog.collections()]
+    broken = _broken_index(bench)
     return Diagnosis(
         str(bench.data_dir),
         tuple(bench.catalog.problems()),
-        tuple(health(bench, c.name) for c in bench.catalog.collections()),
+        tuple(_without_index(bench, name, broken) if broken else health(bench, name) for name in names),
         (problem,) if problem else (),
     )
+
+
+def _broken_index(bench: Workbench) -> tuple[str, ...]:
+    """Look at an index that is not open from a child process: opening a damaged one could crash this one."""
+    folder = sync.index_folder(bench.catalog, bench.data_dir) if not (bench.read_only or bench.index_is_open) else None
+    return probe(bench.catalog, folder) if folder is not None and folder.exists() else ()
+
+
+def _without_index(bench: Workbench, name: str, problems: tuple[str, ...]) -> Health:
+    seen = sync.check(bench.catalog, None, bench.collection(name))
+    return replace(seen, problems=(*seen.problems, *problems))
