@@ -87,7 +87,7 @@ class Books:
     """Budget, ledger and prices, for the loop."""
 
     def __init__(self, recorder: Recorder, prices: PriceBook, gate: Gate = allow_all) -> None:
-        self._recorder, self._prices, self._gate = recorder, prices, gate
+        self._recorder, self.prices, self._gate = recorder, prices, gate
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="ledger")
         self._open_work: set[asyncio.Task[None]] = set()
 
@@ -107,7 +107,7 @@ class Books:
     async def price(self, tariff: Tariff, model: str, usage: Usage) -> Cost:
         if tariff.is_local:
             return FREE
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._prices.cost, tariff, model, usage)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self.prices.cost, tariff, model, usage)
 
     async def settle(self, work: Coroutine[Any, Any, None], *, hurried: bool) -> None:
         """Have book-keeping done even when the call is cancelled; a hurried one goes on by itself after a moment."""
@@ -129,7 +129,7 @@ class Books:
         await self.close(row, Attempt(entry.name, "stopped", cost=NOT_BILLED))
 
     def _open(self, entry: Entry) -> int:
-        likely = self._prices.cost(entry.tariff, entry.model, entry.likely)
+        likely = self.prices.cost(entry.tariff, entry.model, entry.likely)
         self._gate(entry.action, entry.name, likely.estimated_usd)
         return self._recorder.start(entry.action, entry.tariff.provider, entry.model, items=entry.items)
 

@@ -183,7 +183,7 @@ class OpenAICompatible:
             except Exception as error:
                 self._learn(error, fields, model)
                 raise
-            rows = sorted(reply.data or [], key=lambda row: row.index)
+            rows = _in_order(reply.data or [])
             request_id = raw.headers.get("x-request-id", "")
             return Embedded([row.embedding for row in rows], _usage(reply.usage), request_id)
 
@@ -195,6 +195,13 @@ class OpenAICompatible:
 
     async def count_tokens(self, model: str, request: Request) -> int:
         raise ValueError(f"{self.provider} does not count tokens")
+
+
+def _in_order(rows: Sequence[Any]) -> list[Any]:
+    """Return embeddings by their index; servers that number none of them send them in order."""
+    ordered = sorted(rows, key=lambda row: row.index or 0)
+    numbered = [row.index for row in ordered] == list(range(len(rows)))
+    return ordered if numbered or len({row.index for row in rows}) == 1 else []
 
 
 class _Parts:

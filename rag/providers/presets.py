@@ -98,10 +98,13 @@ _COMPATIBLE: Final = Capabilities(schema="object")
 
 _CAPABILITIES: Final[tuple[tuple[str, str, Capabilities], ...]] = (
     ("anthropic", "", _ANTHROPIC),
+    ("openai", "gpt-oss", replace(_COMPATIBLE, schema="schema")),
     ("openai", "gpt-3", replace(_OPENAI, schema="object")),
     ("openai", "gpt-4", _OPENAI),
     ("openai", "gpt-", _OPENAI_REASONING),
-    ("openai", "o", _OPENAI_REASONING),
+    ("openai", "o1", _OPENAI_REASONING),
+    ("openai", "o3", _OPENAI_REASONING),
+    ("openai", "o4", _OPENAI_REASONING),
     ("deepseek", "", replace(_COMPATIBLE, prompt_cache="automatic", embeddings=False)),
     ("cloudflare", "", replace(_COMPATIBLE, schema="schema")),
     ("ollama", "", replace(_COMPATIBLE, schema="schema")),

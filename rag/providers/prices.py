@@ -7,6 +7,7 @@ that history does not change when prices do. A server of the user's own costs an
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import tomllib
 from collections.abc import Mapping
@@ -28,6 +29,11 @@ NOT_BILLED: Final = Cost(0.0, "not billed", 0.0, "")
 FROM_CACHE: Final = Cost(0.0, "cache", 0.0, "")
 _FIELDS: Final = ("input", "output", "cache_read", "cache_write")
 _LISTS: Final = frozenset({"openai", "anthropic", "deepseek", "cloudflare"})
+
+# Models of the list that neither answer in text nor make vectors.
+_OTHER_USE: Final = re.compile(
+    r"audio|cyber|davinci|guard|image|indictrans|live|moderation|ocr|realtime|reranker|tts|transcribe|whisper"
+)
 
 # Announced ends of service; a name that begins like one of these is never offered as a default.
 _RETIREMENTS: Final[tuple[tuple[str, str, date], ...]] = (
@@ -140,7 +146,7 @@ def known_models(kind: str) -> list[KnownModel]:
     found = [
         KnownModel(m.id, m.context_window, _unit_price(m.get_prices(_now()), _source()), retirement(kind, m.id))
         for m in provider.models
-        if not m.deprecated and m.id != "moderation"
+        if not m.deprecated and not _OTHER_USE.search(m.id)
     ]
     return sorted(found, key=lambda m: (m.retires is not None, m.id))
 
