@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ID = "c"  # of the conversation, in the address: it survives a reload, and another tab can follow
 LAST = "ask.last"
-OPEN = "ask.open"  # "turn:marker" of the citation that is open
+OPEN = "ask.open"  # "turn:marker" of the citation that was picked
 _REDRAW_S = 0.04
 
 
@@ -40,12 +40,12 @@ def main() -> None:
     if conversation is None:
         _nothing_yet(target)
         return
-    chat, evidence = st.columns([1, 1.12], gap="large") if st.session_state.get(OPEN) else (st.container(), None)
+    chat, evidence = st.columns([1, 1.12], gap="large")
+    current = st.session_state.get(OPEN) or _first_citation(conversation)
     with chat:
-        _turns(bench, conversation)
-    if evidence is not None:
-        with evidence, st.container(key="evidence"):
-            _evidence(bench, conversation)
+        _turns(bench, conversation, current)
+    with evidence, st.container(key="evidence"):
+        _evidence(bench, conversation, current)
 
 
 # --- the conversation ---
@@ -124,9 +124,8 @@ def _nothing_yet(target: Collection) -> None:
 # --- turns ---
 
 
-def _turns(bench: Workbench, conversation: Conversation) -> None:
+def _turns(bench: Workbench, conversation: Conversation, current: str) -> None:
     """Draw what was said, then follow the answer that is being written."""
-    current = st.session_state.get(OPEN, "")
     live = _live(bench, conversation)
     said = [answers.turn(t.question, t.answer, t.stream_id, current) for t in conversation.turns if not _is(t, live)]
     if live is None and conversation.turns:
@@ -174,19 +173,21 @@ def _open(pick: str) -> None:
     st.session_state[OPEN] = pick
 
 
-def _close() -> None:
-    st.session_state.pop(OPEN, None)
+def _first_citation(conversation: Conversation) -> str:
+    """Return what to show before anything was picked: what the newest answer rests on first."""
+    newest = conversation.turns[-1] if conversation.turns else None
+    citations = newest.answer.citations if newest and newest.answer else ()
+    return f"{newest.stream_id}:{citations[0].marker}" if newest and citations else ""
 
 
-def _evidence(bench: Workbench, conversation: Conversation) -> None:
+def _evidence(bench: Workbench, conversation: Conversation, current: str) -> None:
     """Show the open citation at its place in the document, beside the chat."""
-    title, close = st.columns([4, 1], vertical_alignment="center")
-    shown = _opened(bench, conversation, st.session_state[OPEN])
-    close.button("Close", icon=":material/close:", type="tertiary", on_click=_close, key="ask.close")
+    shown = _opened(bench, conversation, current)
     if shown is None:
-        say("info", "This citation is no longer here; pick another.")
+        draw(
+            el("div.empty.slim", el("p", "Press a number to see the page that it stands on.")), key="ask.evidence.hint"
+        )
         return
-    title.markdown("**Evidence**")
     passage.show(bench, shown, key="ask.passage")
 
 

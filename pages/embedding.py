@@ -82,10 +82,11 @@ def _details(bench: Workbench, chosen: Collection) -> None:
     _health(_checked(bench, chosen), chosen)
     waiting = len(bench.catalog.documents()) - chosen.documents
     with st.container(horizontal=True):
-        st.button(
-            f"Add {shared.count(waiting, 'missing document')}", icon=":material/playlist_add:", disabled=waiting <= 0,
-            on_click=_run, args=(rag.fill_collection, bench, chosen.name),
-        )  # fmt: skip
+        if waiting > 0:
+            st.button(
+                f"Add {shared.count(waiting, 'missing document')}", icon=":material/playlist_add:",
+                on_click=_run, args=(rag.fill_collection, bench, chosen.name),
+            )  # fmt: skip
         st.button(
             "Rebuild the index", icon=":material/build:", on_click=_run, args=(rag.rebuild_index, bench),
             help="Builds Chroma anew from the vectors in the catalog; nothing is embedded again. Searching goes on meanwhile.",

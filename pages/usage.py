@@ -55,13 +55,14 @@ def _since(period: str) -> datetime | None:
 
 def _headline(by_day: list[dict[str, Any]]) -> None:
     unknown = sum(t["unknown_costs"] for t in by_day)
+    estimated = sum(t["estimated"] for t in by_day)
     known = [t["cost_usd"] for t in by_day if t["cost_usd"] is not None]
     shared.facts(
         ("cost", (shared.cost(sum(known)) if known else "unknown") + (f" + {shared.count(unknown, 'unknown call')}" if unknown and known else "")),
         ("calls", f"{sum(t['calls'] for t in by_day):,}"),
         ("tokens read", f"{sum(t['input_tokens'] for t in by_day):,}"),
         ("tokens written", f"{sum(t['output_tokens'] for t in by_day):,}"),
-        ("estimated", f"{sum(t['estimated'] for t in by_day):,} calls"),
+        *((("estimated", shared.count(estimated, "call")),) if estimated else ()),
         key="usage.facts",
     )  # fmt: skip
 

@@ -88,10 +88,10 @@ def _shade(chunk: Chunk) -> str:
 
 def legend(overlap: bool) -> Node:
     """Return the key to the shades."""
-    entry = [el("span", el("span.swatch.seg.a", ""), el("span.swatch.seg.b", ""), "one chunk after another")]
+    entry = [el("span", el("span.swatch.seg.a", ""), el("span.swatch.seg.b", ""), "one chunk, the next")]
     if overlap:
-        entry.append(el("span", el("span.swatch.seg.both", ""), "in both neighbours (overlap)"))
-    return el("div.legend", *entry, el("span", "unshaded: in no chunk"))
+        entry.append(el("span", el("span.swatch.seg.both", ""), "in both (overlap)"))
+    return el("div.legend", *entry)
 
 
 def sizes(tokens: Sequence[int], most: int, shown: tuple[int, int]) -> Node:

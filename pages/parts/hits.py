@@ -70,7 +70,7 @@ def _card(bench: Workbench, hit: Hit, result: SearchResult, best_keyword: float)
             el("span.tick", l=round(100 * result.threshold, 1)),
         ),
         el("div.reading", *marked(bench, chunk.text, result.terms)),
-        el("div.parts", *_parts(hit, best_keyword), *_actions(hit)),
+        el("div.parts", *_parts(hit, best_keyword), _actions(hit)),
     )
     return el("div.card.miss" if missed else "div.card", el("span.place", str(hit.rank)), body, data_id=chunk.id)
 
@@ -92,11 +92,12 @@ def _part(name: str, look: str, share: float, text: str, title: str) -> Node:
     return el("span.part", name, bar, el("span.num", text), title=title)
 
 
-def _actions(hit: Hit) -> list[Node]:
-    return [
-        el("button.link.push", "More", data_toggle="card"),
-        el("button.link", "Open in document", data_pick=hit.chunk.id),
-    ]
+def _actions(hit: Hit) -> Node:
+    return el(
+        "span.actions",
+        el("button.link", "More", data_toggle="card", aria_label="Show the whole text"),
+        el("button.link", "Open", data_pick=hit.chunk.id, aria_label="Open in document"),
+    )
 
 
 def marked(bench: Workbench, text: str, terms: Sequence[str]) -> list[Node | str]:

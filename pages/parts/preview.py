@@ -61,7 +61,7 @@ def _chunk_options(target: Collection) -> ChunkOptions:
 def _draw_preview(found: Any, options: ChunkOptions, controls: Any, area: Any) -> None:
     sheets = chunk_view.sheets(found.document)
     with area:
-        head, pager = st.columns([2, 3], vertical_alignment="center")
+        head, pager = st.columns([1.15, 1], vertical_alignment="bottom")
         with pager, st.container(horizontal=True, horizontal_alignment="right"):
             first = chunk_view.first_sheet_with_text(found.document, sheets) + 1
             number = st.pagination(
@@ -109,17 +109,16 @@ def _offer(bench: Workbench, target: Collection, files: Sequence[Upload], option
         f"**{label(target.name, 40)}** was made with {kept.chunk_size_tokens} tokens and {kept.overlap_tokens} overlap. "
         "All its chunks are made alike, so other options go into a new collection."
     )
-    name = st.text_input(
-        "New collection", f"{target.name} {options.chunk_size_tokens}", key="preview.name", max_chars=60
-    )
+    proposed = f"{target.name} {options.chunk_size_tokens}/{options.overlap_tokens}"
+    name = st.text_input("New collection", proposed, key=f"preview.name.{proposed}", max_chars=60)
     if st.button(
-        f"Add {what} to the new collection", type="primary", icon=":material/add:", width="stretch", key="preview.add"
+        "Add to the new collection", type="primary", icon=":material/add:", width="stretch", key="preview.add"
     ):
         made = bench.create_collection(name.strip(), options=options, embedding_model=target.embedding_model)
         add(bench, files, made)
         shared.choose(made.name)
         st.rerun()
-    if st.button(f"Add to {label(target.name, 30)} with its own options", width="stretch"):
+    if st.button(f"Add to {label(target.name, 30)} as it is", width="stretch", key="preview.add_as_is"):
         add(bench, files, target)
         st.rerun()
 

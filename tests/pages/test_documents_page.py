@@ -63,10 +63,10 @@ def test_other_options_go_into_a_new_collection(visit_with_samples: Visit) -> No
     """A filled collection keeps the options that made it; what is on screen is offered as a new one, and then chosen."""
     page = visit_with_samples("documents").drop(("tower.txt", TEXT))
     page.pick("preview.size", 80.0)
-    page.press("Add 1 document to the new collection").finish("ingest")
+    page.press("Add to the new collection").finish("ingest")
     sizes = {c.name: c.options.chunk_size_tokens for c in page.bench.catalog.collections()}
-    assert {"main": 200, "main 80": 80} == sizes
-    assert "main 80" == page.test.session_state["collection"]
+    assert {"main": 200, "main 80/0": 80} == sizes
+    assert "main 80/0" == page.test.session_state["collection"]
 
 
 def test_an_empty_collection_takes_the_options_on_screen(visit: Visit) -> None:
