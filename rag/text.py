@@ -19,10 +19,14 @@ _UNWRAPPED_CHARACTERS = 200
 _SHORT_LINE = 0.6
 """A line below this share of its paragraph's longest line was ended on purpose."""
 
+_TITLE_CHARACTERS = 60
+"""A line without a full stop that is shorter may be a title; a longer one was wrapped."""
+
 _BLANK_LINE = re.compile(r"\n\s*\n|\s{200,}")
 _NEWLINE = re.compile(r"\n")
 _STOP = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*")
 _LAST_WORD = re.compile(r"[^\s(\[\"“‘'’/—–]+\Z")
+_LINE_END = re.compile(r"[.!?:;…。！？][\"'”’»)\]]*\s*\Z")
 _NEXT_WORD = re.compile(r"\s*([\"“‘'(\[«]*)(\w*)")
 _ITEM = re.compile(r"\s*(?:[•▪◦‣●○■□⁃∙·*+|#–—-]+\s|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.)]\s)")
 _DOTTED = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]\Z")  # U.S, e.g, E.O
@@ -104,11 +108,20 @@ def _unwrapped(text: str, start: int, end: int) -> Iterator[Span]:
     if end - start > _UNWRAPPED_CHARACTERS:
         breaks = [start - 1, *(m.start() for m in _NEWLINE.finditer(text, start, end)), end]
         long = [b - a > _UNWRAPPED_CHARACTERS for a, b in itertools.pairwise(breaks)]
-        for at, before, after in zip(breaks[1:-1], long, long[1:], strict=False):
-            if before or after:
+        for at, before, after, last, following in zip(
+            breaks[1:-1], long, long[1:], breaks, breaks[2:], strict=False
+        ):
+            if (before or after) and not _goes_on(text[last + 1 : at], text[at + 1 : following]):
                 yield from _one(text, begin, at)
                 begin = at
     yield from _one(text, begin, end)
+
+
+def _goes_on(line: str, following: str) -> bool:
+    """Tell whether a sentence goes on over the break between these lines: joined lines can stand among wrapped ones."""
+    if _LINE_END.search(line):
+        return False
+    return following.lstrip()[:1].islower() or len(line) >= _TITLE_CHARACTERS
 
 
 def _one(text: str, start: int, end: int) -> Iterator[Span]:
