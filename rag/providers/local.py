@@ -19,8 +19,8 @@ import numpy as np
 
 from rag.errors import ModelUnavailableError, StoppedError
 from rag.providers.base import Vectors
-from rag.types import Stop, never
 from rag.providers.minilm_files import TOKENIZER_FILE, WEIGHTS_FILE, Weights, package_folder, problem, verified, weights
+from rag.types import Stop, never
 
 NAME: Final = "local/all-MiniLM-L6-v2"
 DIMENSION: Final = 384
