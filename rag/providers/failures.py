@@ -385,8 +385,17 @@ def _quoted(text: str, target: Target) -> str:
 
 
 def _without_key(error: BaseException) -> BaseException:
-    """Take the key out of the request that hangs on a vendor's exception: a crash report must not carry it off."""
+    """Take the key out of a vendor's exception, which a traceback prints and a crash report carries off.
+
+    It stands in the headers of the request, and in the words of a server that quotes it.
+    """
     for e in _chain(error):
+        e.args = tuple(mask(a) if isinstance(a, str) else a for a in e.args)
+        for name in ("message", "body"):
+            said = getattr(e, name, None)
+            if said is not None and mask(str(said)) != str(said):
+                with suppress(AttributeError):
+                    setattr(e, name, mask(str(said)))
         for holder in (e, getattr(e, "response", None)):
             try:
                 headers = holder.request.headers  # type: ignore[union-attr]

@@ -507,6 +507,7 @@ class Chat:
         await self.reply.end_stream()
 
     async def _do_html(self) -> None:
+        self.exchange.served = False
         await self.reply.send(200, b"<html><form>Please log in</form></html>", {"content-type": "text/html"})
 
     async def _do_gzip(self) -> None:
