@@ -17,6 +17,7 @@
     │   ├── EmbeddingModelMismatchError
     │   └── CollectionInUseError
     ├── QuestionError                 an empty or far too long question
+    ├── QuestionSetError              a question set that is not there, or cannot be read, measured or learned from
     ├── PromptTooLongError
     ├── ModelUnavailableError         a local model that is not installed or is damaged
     ├── ProviderError                 a remote model; see `kind`
@@ -91,6 +92,10 @@ class CollectionInUseError(CollectionError):
 
 class QuestionError(RagError):
     """A question that cannot be asked."""
+
+
+class QuestionSetError(RagError):
+    """A question set that is not there, or that cannot be imported, measured or learned from."""
 
 
 class PromptTooLongError(RagError):

@@ -124,6 +124,8 @@ def _version(path: Path) -> str:
         raise engines.store_error(path, error) from error
     except sqlite3.DatabaseError as error:
         raise engines.store_error(path, error) from error
+    except UnicodeDecodeError as error:  # SQLite's own message quotes the damaged bytes
+        raise engines.damaged(path, "its schema is not readable") from error
     if row is None:
         raise engines.damaged(path, "it does not say which version made it")
     return str(row[0])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index
 
-HEAD = "0001"
+HEAD = "0002"
 """Migration that makes this schema: known here so that an up-to-date catalog opens without loading alembic."""
 
 metadata = sa.MetaData()
@@ -156,4 +156,66 @@ turns = sa.Table(
     Column("body", sa.JSON, nullable=False),
     Column("created_at", sa.String, nullable=False),
     Index("turns_conversation", "conversation_id", "position", unique=True),
+)
+
+# --- evaluation: no key into documents or collections, because labels and runs outlive them ---
+
+question_sets = sa.Table(
+    "question_sets",
+    metadata,
+    Column("id", sa.String, primary_key=True),
+    Column("name", sa.String, nullable=False, unique=True),
+    Column("created_at", sa.String, nullable=False),
+    Column("updated_at", sa.String, nullable=False),
+)
+
+questions = sa.Table(
+    "questions",
+    metadata,
+    Column("id", sa.String, primary_key=True),
+    Column("set_id", sa.String, ForeignKey("question_sets.id", ondelete="CASCADE"), nullable=False),
+    Column("position", sa.Integer, nullable=False),
+    Column("text", sa.Text, nullable=False),
+    Column("label", sa.String, nullable=False),  # evidence | absent | adversarial | draft
+    Column("evidence", sa.JSON, nullable=False),  # (document id, name, start, end, page, quote) of each piece
+    Column("note", sa.Text, nullable=False),
+    Index("questions_set", "set_id", "position"),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    Column("id", sa.String, primary_key=True),
+    Column("set_id", sa.String, nullable=False),
+    Column("sweep_id", sa.String, nullable=False),  # empty when it is part of none
+    Column("setting", sa.String, nullable=False),  # which one of its sweep; a resumed sweep does not do it again
+    Column("at", sa.String, nullable=False),
+    Column("about", sa.JSON, nullable=False),  # everything of the run but its questions
+    Column("scores", sa.LargeBinary, nullable=False),  # JSON through zlib: read only when a run is opened
+    Index("runs_set", "set_id", "at"),
+    Index("runs_sweep", "sweep_id", "setting"),
+)
+
+sweeps = sa.Table(
+    "sweeps",
+    metadata,
+    Column("id", sa.String, primary_key=True),
+    Column("set_id", sa.String, nullable=False),
+    Column("collection", sa.String, nullable=False),
+    Column("grid", sa.JSON, nullable=False),
+    Column("at", sa.String, nullable=False),
+)
+
+feedback = sa.Table(
+    "feedback",
+    metadata,
+    Column("id", sa.String, primary_key=True),
+    Column("question", sa.Text, nullable=False),
+    Column("is_good", sa.Boolean, nullable=False),
+    Column("note", sa.Text, nullable=False),
+    Column("collection", sa.String, nullable=False),
+    Column("turn_id", sa.String, nullable=False),
+    Column("state", sa.String, nullable=False),  # open | labelled | dismissed
+    Column("at", sa.String, nullable=False),
+    Index("feedback_state", "state", "at"),
 )

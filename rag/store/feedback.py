@@ -1,0 +1,51 @@
+"""Answers that a user judged: candidates for a question set, until they are labelled or dismissed."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from rag.store.schema import feedback
+from rag.types import FeedbackItem
+
+FeedbackState = Literal["open", "labelled", "dismissed"]
+
+
+class Feedback:
+    """The feedback of one catalog. Any process may add to it."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def add(self, question: str, *, is_good: bool, note: str = "", collection: str = "", turn_id: str = "") -> str:
+        """Keep a judgement and return its id; a later one on the same answer takes the place of an open earlier one."""
+        row = {
+            "id": uuid.uuid4().hex, "question": question, "is_good": is_good, "note": note, "collection": collection,
+            "turn_id": turn_id, "state": "open", "at": datetime.now(UTC).isoformat(timespec="microseconds"),
+        }  # fmt: skip
+        with self._engine.begin() as connection:
+            if turn_id:
+                earlier = (feedback.c.turn_id == turn_id) & (feedback.c.state == "open")
+                connection.execute(sa.delete(feedback).where(earlier))
+            connection.execute(sa.insert(feedback).values(**row))
+        return str(row["id"])
+
+    def list(self, state: FeedbackState = "open") -> list[FeedbackItem]:
+        """Return the judgements in that state, newest first."""
+        query = sa.select(feedback).where(feedback.c.state == state).order_by(feedback.c.at.desc())
+        with self._engine.connect() as connection:
+            return [_item(row) for row in connection.execute(query)]
+
+    def settle(self, feedback_id: str, state: FeedbackState) -> None:
+        """Record what became of a judgement."""
+        with self._engine.begin() as connection:
+            connection.execute(sa.update(feedback).where(feedback.c.id == feedback_id).values(state=state))
+
+
+def _item(row: Any) -> FeedbackItem:
+    return FeedbackItem(
+        row.id, row.question, bool(row.is_good), row.note, row.collection, row.turn_id, datetime.fromisoformat(row.at)
+    )

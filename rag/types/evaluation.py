@@ -1,0 +1,184 @@
+"""Labelled questions, how a search did on them, and what is kept of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from rag.types.documents import ChunkOptions
+from rag.types.search import SearchOptions
+
+Label = Literal["evidence", "absent", "adversarial", "draft"]
+"""`evidence`: the documents answer it, at known places. `absent`: nothing here is about it, the right result is nothing.
+`adversarial`: the documents are about it and do not answer it, so retrieval is not judged by it. `draft`: not labelled yet."""
+EvidenceState = Literal["here", "elsewhere", "replaced", "gone"]
+"""`here`: the document is in the collection asked about (or in the library). `elsewhere`: in the library, but not in this
+collection. `replaced`: deleted, and another document has its name. `gone`: deleted."""
+Outcome = Literal["answered", "missed", "wrongly_answered", "rejected"]
+"""A question with evidence is answered when a hit is right, else missed; one that is not in the documents is rejected when
+it has no hits, else wrongly answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a document answers a question: a span of its text, or a page. It knows no chunk, so it survives re-chunking."""
+
+    document_id: str
+    document_name: str
+    """As it was when the label was made: what a label can still say once the document is gone."""
+    start: int = 0
+    end: int = 0
+    page: int = 0
+    """1-based; 0 when the evidence is a span."""
+    quote: str = field(default="", repr=False)
+    """The text of the span, to find it again in another version of the document; empty for a page."""
+
+    def __post_init__(self) -> None:
+        if self.page < 0 or (self.page == 0 and not 0 <= self.start < self.end) or (self.page and self.end):
+            raise ValueError("evidence is either a span with 0 <= start < end or a page from 1 on")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledQuestion:
+    id: str
+    text: str
+    label: Label = "draft"
+    evidence: tuple[Evidence, ...] = ()
+    """Any hit on any of these is right; empty unless the label is `evidence`."""
+    note: str = ""
+    """A sentence for the user, such as why an imported row is a draft."""
+
+    def __post_init__(self) -> None:
+        if (self.label == "evidence") != bool(self.evidence):
+            raise ValueError("a question has evidence exactly when its label says so")
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionSet:
+    id: str
+    name: str
+    questions: tuple[LabelledQuestion, ...]
+    created_at: datetime
+    updated_at: datetime
+
+    def labelled(self, *labels: Label) -> tuple[LabelledQuestion, ...]:
+        """Return the questions with one of these labels, in order."""
+        return tuple(question for question in self.questions if question.label in labels)
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionSetInfo:
+    """A question set without its questions, but with how many there are of each label."""
+
+    id: str
+    name: str
+    created_at: datetime
+    updated_at: datetime
+    evidence: int = 0
+    absent: int = 0
+    adversarial: int = 0
+    drafts: int = 0
+
+    @property
+    def questions(self) -> int:
+        return self.evidence + self.absent + self.adversarial + self.drafts
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measure over a question set. NaN where no question of the set can be measured by it."""
+
+    value: float
+    low: float
+    high: float
+    """Ends of the 95 % interval, by bootstrap over the questions."""
+    questions: int
+    """How many questions it is the mean of."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredHit:
+    """A hit of one question of an evaluation, without its text."""
+
+    chunk_id: str
+    document_id: str
+    start: int
+    end: int
+    pages: tuple[int, ...]
+    rank: int
+    score: float
+    is_right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionScore:
+    """How a search did on one question."""
+
+    question: LabelledQuestion
+    outcome: Outcome
+    hits: tuple[ScoredHit, ...]
+    best_score: float
+    """Highest match score of any candidate; 0 without candidates."""
+
+    @property
+    def right_rank(self) -> int | None:
+        """Rank of the first right hit."""
+        return next((hit.rank for hit in self.hits if hit.is_right), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What was searched: enough to tell whether two runs searched the same."""
+
+    collection: str
+    embedding_model: str
+    options: ChunkOptions
+    documents: int
+    chunks: int
+    digest: str
+    """Of the documents' ids, the embedding model and the chunk options: equal digests searched the same chunks."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A kept evaluation without its questions."""
+
+    id: str
+    set_id: str
+    set_name: str
+    title: str
+    at: datetime
+    fingerprint: Fingerprint
+    options: SearchOptions
+    """With the threshold filled in."""
+    figures: dict[str, Figure]
+    """By the names of `rag.evaluation.MEASURES`."""
+    sweep_id: str = ""
+    """The sweep that it is a part of."""
+    costs: dict[str, float] = field(default_factory=dict)
+    """What the setting costs: context_characters (mean a question), chunks, embedded_tokens (whole collection),
+    latency_ms (mean a question), and cost_usd (embedding the collection) where it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A kept evaluation, question by question."""
+
+    info: RunInfo
+    questions: tuple[QuestionScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackItem:
+    """A question whose answer a user judged: a candidate for a question set."""
+
+    id: str
+    question: str
+    is_good: bool
+    """False is a thumbs-down."""
+    note: str
+    collection: str
+    turn_id: str
+    """Id of the answer in its conversation."""
+    at: datetime
