@@ -45,10 +45,15 @@ class Amount:
     things: tuple[str, ...] = ()
     """Stems of the words behind the number, what it counts among them."""
     per: str = ""
-    """Stem of what it is counted by: "month" for 890 euros a month."""
+    """What it is counted by, a measure or a stem: "months:1" for 890 euros a month."""
+    per_stems: tuple[str, ...] = ()
+    of: tuple[str, ...] = ()
+    """Stem of what a measure is of: spawn in 200 g of spawn."""
     label: str = ""
     """Stem of the word in front that makes it a name: "section" for Section 4."""
     ordinal: bool = False
+    is_whole: bool = False
+    """Is what something is a part of: 64 in "of 64 posts, 52 are filled"."""
     is_cell: bool = False
     """Stands behind a colon or in the cell of a table, where its unit may be told elsewhere."""
 
@@ -64,6 +69,9 @@ class Amount:
 
 _SCALE = re.compile(rf"(?P<blank>[ \u00a0-]?)(?P<scale>{'|'.join(sorted(SCALES, key=len, reverse=True))})(?![^\W_])")
 _MINUS = re.compile(r"(?:(?<![\w\d)])[-−–]\s?|\bminus\s|\bnegative\s)\Z", re.IGNORECASE)
+_OF_WHAT = re.compile(r"\sof (?!the\b|an?\b|its\b|their\b|which\b)(?P<what>[a-z]+)\b")
+_OF = re.compile(r"\bof (?:the |all |these |those )?\Z", re.IGNORECASE)
+_AND_A_HALF = re.compile(r"\sand a half\b", re.IGNORECASE)
 _OF_WHOM_BEFORE = re.compile(r"\bof (?:whom|which|them|these|those),? (?:\w+ )?\Z")
 _OF_WHOM_AFTER = re.compile(r"\sof (?:whom|which|them|these|those)\b")
 _DASH = re.compile(r"\s?[-–—−~]\s?")
@@ -71,19 +79,20 @@ _TO = re.compile(r"\s(?:to|through)\s")
 _AND = re.compile(r"\sand\s")
 _LISTED = re.compile(r",\s|,?\s(?:and|or|to|through)\s")
 _BETWEEN = re.compile(r"\bbetween\s+[$€£]?\Z", re.IGNORECASE)
-_FROM = re.compile(r"\bfrom\s+[$€£]?\Z", re.IGNORECASE)
+_FROM = re.compile(r"\b(?:from|by)\s+[$€£]?\Z", re.IGNORECASE)
 _PER = re.compile(
-    r"(?:\s[a-z-]+){0,3}(?:\sper\s|\s?/)\s?(?P<unit>[A-Za-z]+)"
-    r"|(?:\s[a-z-]+){0,2}\s(?:an?|each|every)\s(?P<time>second|minute|hour|day|night|week|month|quarter|year|page|person|piece|unit|share|kilo)"
+    r"(?:\s[a-z-]+){0,3}(?:\sper\s|\s?/)\s?(?P<unit>[A-Za-z]+[²³]?)"
+    r"|(?:\s[a-z-]+){0,2}\s(?:an?|each|every)\s(?P<time>second|minute|hour|day|night|week|month|quarter|year|page|person|piece|unit|share|kilo|pack|head|ticket|item|litre|kilometre|mile)"
 )
+_IN_TOTAL = re.compile(r"\sover (?:the (?:next|coming|past|last) )?[\w.-]+ (?:years|months|decades|weeks|days)\b")
 _LABEL = re.compile(
     r"\b(section|article|chapter|page|pages|p|figure|fig|table|step|appendix|rule|paragraph|clause|no|number|level|phase|grade|"
-    r"turbine|plant|unit|building|room|line|version|schedule|part|class|type|zone)\.?\s\Z",
+    r"turbine|plant|unit|building|room|line|version|schedule|part|class|type|zone|minute|week|day|month|year|port|track|gate)\.?\s\Z",
     re.IGNORECASE,
 )
 _OVER = r"more than|over|above|at least|no(?:t)? (?:less|fewer) than|in excess of|upwards of|exceed(?:s|ed|ing)?|a minimum of|minimum"
 _UNDER = (
-    r"less than|fewer than|under|below|up to|at most|no(?:t)? more than|not exceeding|almost|nearly|just under|close to|a maximum of|maximum|max|"
+    r"less than|fewer than|under|below|(?<!goes )(?<!went )(?<!gone )(?<!rises )(?<!rose )(?<!is )(?<!was )up to|at most|no(?:t)? more than|not exceeding|almost|nearly|just under|close to|a maximum of|maximum|max|"
     r"within|no later than"
 )
 _ABOUT = r"about|around|approximately|approx\.?|roughly|some|circa|ca\.?|c\.|an estimated|estimated|[~≈∼]|or so|more or less|just over|slightly over|a little over"
@@ -95,7 +104,7 @@ _AFTER_OVER = re.compile(r"\s?\+|\s(?:\w+\s)?or more\b|\s(?:\w+\s)?at least\b", 
 _AFTER_UNDER = re.compile(r"\s(?:\w+\s)?(?:or (?:less|fewer|under)|at most|at the most)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_][^\W_]*(?:['’-][^\W_]+)*")
 _STOPS_THINGS = re.compile(
-    r"[.,;:!?()\[\]|\n\d–—]|\b(?:in|on|at|to|from|for|with|by|than|that|which|who|is|are|was|were|have|has|had|per|and|or|as|while|but|of)\b"
+    r"[.,;:!?()\[\]|\n\d–—]|\b(?:in|on|at|to|from|for|with|by|than|that|which|who|is|are|was|were|have|has|had|per|and|or|as|while|but|of|against|before|after|during|within|between|under|over|about|into|onto|when|if|because|until|since)\b"
 )
 
 
@@ -138,7 +147,8 @@ def _range(text: str, low: Number, high: Number) -> Amount | None:
         second = replace(second, readings=(Reading(a.low, b.high, min(a.step, b.step), b.dimension, b.rounded),))
     else:
         return None
-    if second.readings[0].low >= second.readings[0].high:
+    is_score = link in ("-", "–") and second.readings[0].dimension in (NONE, COUNT) and second.readings[0].low < 1000
+    if second.readings[0].low >= second.readings[0].high and not is_score:
         return None
     return replace(second, start=first.start, hedge=first.hedge, negative=first.negative, label=first.label)
 
@@ -147,7 +157,7 @@ def _amount(text: str, number: Number, low: Number | None = None) -> Amount:
     """Return the number with what stands around it; with `low`, as the upper end of a range."""
     start, end = number.start, number.end
     factor, end, letter = _scale(text, number)
-    before, after = currency_before(text, start), unit_at(text, end)
+    before, after = (None, None) if number.ordinal else (currency_before(text, start), unit_at(text, end))
     unit = None
     if after and (before is None or after[0].dimension.startswith(MONEY)):
         unit, end = after
@@ -158,7 +168,14 @@ def _amount(text: str, number: Number, low: Number | None = None) -> Amount:
         negative, start, end = True, start - 1, end + 1
         factor, end, unit = _after_bracket(text, end, factor, unit)
     things = () if unit is not None else _things(text, end)
+    of = (
+        _OF_WHAT.match(text, end)
+        if unit is not None and unit.dimension not in ("ratio", "points", "time", "months")
+        else None
+    )
     readings = tuple(_readings(number, low or number, factor, unit, letter, bool(things)))
+    if unit is not None and (half := _AND_A_HALF.match(text, end)):
+        end, readings = half.end(), tuple(_with_half(r) for r in readings)
     return Amount(
         start,
         end,
@@ -166,11 +183,19 @@ def _amount(text: str, number: Number, low: Number | None = None) -> Amount:
         _hedge(text, start, end),
         negative,
         things,
-        _per(text, end),
+        *_per(text, end),
+        tuple(terms(of["what"])) if of else (),
         _label(text, start),
         number.ordinal,
+        bool(_OF.search(text, max(0, start - 12), start)),
         not number.in_words and _is_cell(text, start, end),
     )
+
+
+def _with_half(reading: Reading) -> Reading:
+    """Return an hour and a half for an hour."""
+    half = reading.size / 2
+    return replace(reading, low=reading.low + half, high=reading.high + half, step=half)
 
 
 def _scale(text: str, number: Number) -> tuple[float, int, bool]:
@@ -194,7 +219,10 @@ def _readings(
         ends = low.value * size + unit.offset, number.value * size + unit.offset
         return Reading(*ends, min(low.step, number.step) * size, unit.dimension, factor > 1, size)
 
-    yield reading(factor, unit or Unit(COUNT if counts else NONE, 1))
+    bare = Unit("ratio" if number.is_share and factor == 1 else COUNT if counts else NONE, 1)
+    yield reading(factor, unit or bare)
+    if unit is not None and unit.dimension == MONEY + "USD" and unit.size < 1:
+        yield from (reading(factor, Unit(MONEY + other, unit.size)) for other in ("EUR", "AUD", "CAD"))  # cents
     if unit is None and letter and factor == 1e6:
         yield reading(1.0, Unit("length", 1))  # 1.2m
     if unit is not None and unit.dimension == MONEY + "GBP" and unit.size == 1:
@@ -214,7 +242,12 @@ def _is_accounting(text: str, start: int, end: int) -> bool:
     before = text[: start - 1].rstrip()
     if _SCALE.match(text, end + 1):
         return True
-    return not before or before[-1] in ":|)$€£%" or before[-1].isdigit() or text[: start - 1].endswith("\n")
+    return (
+        not before
+        or before[-1] in ":|)$€£%"
+        or (before[-1].isdigit() and text[: start - 1].endswith("  "))
+        or text[: start - 1].endswith("\n")
+    )
 
 
 def _after_bracket(text: str, end: int, factor: float, unit: Unit | None) -> tuple[float, int, Unit | None]:
@@ -241,11 +274,18 @@ def _things(text: str, end: int) -> tuple[str, ...]:
     return tuple(stem for word in words for stem in terms(word))
 
 
-def _per(text: str, end: int) -> str:
-    if found := _PER.match(text, end):
-        stems = terms(found["unit"] or found["time"])
-        return stems[0] if stems else ""
-    return ""
+def _per(text: str, end: int) -> tuple[str, tuple[str, ...]]:
+    """Return what an amount is counted by, and the stems of the words that say so."""
+    if _IN_TOTAL.match(text, end):
+        return "total", ()
+    found = _PER.match(text, end)
+    if found is None:
+        return "", ()
+    at = found.start("unit") if found["unit"] else found.start("time")
+    stems = tuple(terms(found["unit"] or found["time"]))
+    if (unit := unit_at(text, at)) is not None:
+        return f"{unit[0].dimension}:{unit[0].size:g}", (*stems, *terms(text[at : unit[1]]))
+    return (stems[0] if stems else ""), stems
 
 
 def _label(text: str, start: int) -> str:

@@ -15,6 +15,8 @@ _EPSILON = 1e-9
 _ROUNDED = 0.05
 """Largest relative error of a figure that was rounded without a word; 0.1 with "about"."""
 _ROUNDED_ABOUT = 0.1
+_SIMILAR = 50
+"""Numbers of unnamed things that differ by more are not about the same."""
 _SAME_SPAN = 0.02
 """Twelve months are 52 weeks, and 90 days are three months."""
 _BOUND = 2.0
@@ -23,7 +25,7 @@ _BOUND = 2.0
 
 def agreement(claim: Amount, source: Amount) -> Agreement:
     """Tell whether the source states the claimed amount; sign, year and context are not looked at here."""
-    if claim.ordinal != source.ordinal or (claim.label and source.label and claim.label != source.label):
+    if not _same_role(claim, source):
         return "different"
     found: set[Agreement] = set()
     for one in claim.readings:
@@ -39,15 +41,33 @@ def agreement(claim: Amount, source: Amount) -> Agreement:
 
 def comparable(claim: Amount, source: Amount) -> bool:
     """Tell whether two amounts are of one kind, so that one could stand for the other."""
-    if claim.ordinal != source.ordinal or claim.label != source.label:
+    if not _same_role(claim, source) or claim.label != source.label:
         return False
     for one in claim.readings:
         for other in source.readings:
             if one.dimension == other.dimension != NONE and one.dimension != COUNT:
                 return True
             if {one.dimension, other.dimension} <= {NONE, COUNT}:
-                return same_things(claim.things, source.things) is not False
+                same = same_things(claim.things, source.things)
+                return bool(same) or (same is None and _similar_size(one, other))
     return False
+
+
+def same_digits(claim: Amount, source: Amount) -> bool:
+    """Tell whether both are written with the same number, whatever the units."""
+    return any(_digits(a) == _digits(b) for a in claim.readings for b in source.readings)
+
+
+def _similar_size(one: Reading, other: Reading) -> bool:
+    return 1 / _SIMILAR <= (abs(one.low) + 1) / (abs(other.low) + 1) <= _SIMILAR
+
+
+def _same_role(claim: Amount, source: Amount) -> bool:
+    """Tell whether both count, or both are a place in an order: the 12th minute and minute 12 are."""
+    if claim.ordinal == source.ordinal:
+        return not (claim.label and source.label and claim.label != source.label)
+    counted, nth = (source, claim) if claim.ordinal else (claim, source)
+    return bool(counted.label) and counted.label in nth.things
 
 
 def _digits(reading: Reading) -> tuple[float, float]:
@@ -63,6 +83,8 @@ def _comparable(one: Reading, other: Reading, claim: Amount, source: Amount) -> 
     if one.dimension == other.dimension or {one.dimension, other.dimension} <= bare:
         return one, other
     if other.dimension == NONE:
+        if any(r.dimension == one.dimension for r in source.readings):
+            return None  # a heading tells the unit
         if one.dimension.startswith(MONEY):
             return (one, other) if source.is_cell or other.rounded else None
         return (_unscaled(one), other) if source.is_cell else None

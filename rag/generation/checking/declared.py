@@ -85,6 +85,18 @@ def _in_scale(text: str) -> list[Unit]:
     if dollars := re.search(rf"(?P<sign>[$€£])\s?in\s(?P<scale>{_SCALES})\b", text, re.IGNORECASE):
         currency = currency_before(dollars["sign"], 1)
         units.append(Unit(currency[0].dimension if currency else NONE, _scale(dollars["scale"])))
+    return [*units, *_scaled_units(text)]
+
+
+def _scaled_units(text: str) -> list[Unit]:
+    """Return units that a heading gives together with a scale: "emissions, million tonnes"."""
+    units = []
+    for found in re.finditer(rf"(?<!\w)(?P<scale>{_SCALES})\s", text, re.IGNORECASE):
+        before = text[: found.start()].rstrip()
+        unit = unit_at(text, found.end())
+        counted = before[-1:].isdigit() or re.search(r"\b(?:an?|one|two|three|few|several|many|some)\Z", before)
+        if unit is not None and not counted:
+            units.append(Unit(unit[0].dimension, _scale(found["scale"]) * unit[0].size))
     return units
 
 

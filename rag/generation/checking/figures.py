@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rag.generation.checking.amounts import Amount, amounts
-from rag.generation.checking.comparing import agreement, comparable
+from rag.generation.checking.comparing import agreement, comparable, same_digits
 from rag.generation.checking.dates import DateMention, When, dates, says
 from rag.generation.checking.evidence import Passage
 from rag.generation.checking.mentions import Mention, is_denied_at, mentions
@@ -20,6 +20,8 @@ from rag.types import FigureCheck, FigureKind, FigureVerdict
 _SAME_SUBJECT = 0.4
 """Share of a sentence's words from which on a passage is taken to speak of the same, so that its number contradicts."""
 _SAME_EVENT = 0.5
+_NAMED = re.compile(r"[^\s.!?] [A-Z]\w+ \Z")
+"""A number behind a name belongs to it: Python 3.9."""
 _YEAR = re.compile(r"(?<!\d)(?:1[5-9]|20)\d\d(?!\d)")
 
 
@@ -132,18 +134,25 @@ def _amounts_in(sentence: Sentence, claim: Mention, passage: Passage) -> Iterato
 def _conflict(sentence: Sentence, claim: Mention, source: Mention, passage: Passage) -> _Found:
     """Return support by a mention of the same value, or the contradiction in what is said around it."""
     said = passage.text[source.amount.start : source.amount.end]
-    if unheard_things(claim.amount.things, passage.all_stems):
+    if not claim.amount.ordinal and unheard_things(claim.amount.things, passage.all_stems):
         return _Found("contradicted", _clause_text(passage, source))
     if claim.years and source.years and not claim.years & source.years:
         return _Found("contradicted", f"{said} ({', '.join(map(str, sorted(source.years)))})")
     if _opposite(claim, source) or _opposite_denial(sentence, claim, source, passage):
         return _Found("contradicted", _clause_text(passage, source))
-    if claim.amount.per and source.amount.per and claim.amount.per != source.amount.per:
+    if _other_rate(claim.amount.per, source.amount.per) or {claim.role, source.role} == {"from", "to"}:
         return _Found("contradicted", _clause_text(passage, source))
-    stems = claim.stems if parted_claims(claim, sentence.mentions) and claim.stems else sentence.stems
-    if said_of_another(stems, claim, source, passage):
+    is_one_of_several = parted_claims(claim, sentence.mentions)
+    if said_of_another(sentence.stems, claim, is_one_of_several, source, passage):
         return _Found("contradicted", _clause_text(passage, source))
     return _Found("supported", said)
+
+
+def _other_rate(claim: str, source: str) -> bool:
+    """Tell whether one is told by the month and the other by the year, or in total; what is no measure says nothing."""
+    kinds = [per.partition(":")[0] for per in (claim, source)]
+    times = [kind in ("time", "months", "total") for kind in kinds]
+    return claim != source and (all(times) or (kinds[0] == kinds[1] and ":" in claim))
 
 
 def _opposite(claim: Mention, source: Mention) -> bool:
@@ -169,7 +178,8 @@ def _both_ends(claim: Amount, passage: Passage) -> str:
     if claim.readings[0].low == claim.readings[0].high:
         return ""
     lows, highs = (
-        [m for m in passage.mentions if agreement(_end(claim, high), m.amount) == "same"] for high in (False, True)
+        [m for m in passage.mentions if agreement(end, m.amount) == "same" or (m.role and same_digits(end, m.amount))]
+        for end in (_end(claim, high=False), _end(claim, high=True))
     )
     for low in lows:
         for high in highs:
@@ -187,7 +197,8 @@ def _end(claim: Amount, high: bool) -> Amount:
 def _as_written(sentence: Sentence, claim: Amount, passage: Passage) -> str:
     """Return a number that is a name (Section 4.2, version 3.11) or a year, where the passage has the same digits."""
     digits = sentence.text[claim.start : claim.end]
-    if not (claim.label or re.fullmatch(r"(?:1[5-9]|20)\d\d|\d+(?:\.\d+)+", digits)):
+    is_name = claim.label or re.fullmatch(r"\d+(?:\.\d+){2,}", digits) or _NAMED.search(sentence.text[: claim.start])
+    if not (is_name or re.fullmatch(r"(?:1[5-9]|20)\d\d", digits)):
         return ""
     return digits if re.search(rf"(?<![\w.]){re.escape(digits)}(?![\w])(?!\.\d)", passage.tokens.text) else ""
 

@@ -10,10 +10,28 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rag.generation.checking.amounts import Amount
+from rag.generation.checking.cues import (
+    BIG_CUT,
+    CUT,
+    DOWN,
+    FIRST_WORD,
+    LISTED,
+    LOSS,
+    NOT_BINDING,
+    PROFIT,
+    SAYS_HOW_MUCH,
+    UP,
+    direction,
+    head,
+    is_denied,
+    role,
+)
 from rag.generation.checking.dates import DateMention
 from rag.generation.checking.words import told_stems
+from rag.store.keywords import terms
 
 Span = tuple[int, int]
 
@@ -27,6 +45,14 @@ class Mention:
     clause: Span
     stems: frozenset[str]
     """Of its clause, numbers left out."""
+    subject: frozenset[str] = frozenset()
+    """The same, with those of the clause before where this one has no subject of its own: "and fell to 3"."""
+    head: str = ""
+    """Stem of the noun that an amount is the value of: goal in "the goal of 25 percent"."""
+    role: str = ""
+    """"from" or "to" in a change from one value to another."""
+    numbers: frozenset[float] = frozenset()
+    """The other numbers of its clause: 18 beside 24 % in "24 % are under 18"."""
     years: frozenset[int] = frozenset()
     change: int = 0
     """1 when the words around it say that something rose, -1 when it fell."""
@@ -39,47 +65,6 @@ class Mention:
     def signs(self) -> tuple[int, int]:
         """Change and balance, to which a minus sign counts as both."""
         return (-1, -1) if self.amount.negative else (self.change, self.balance)
-
-
-_CUT = re.compile(
-    r"[;:|]\s?|\s[-–—]+\s|[—–]|,\s|[()]|\s(?:and|but|while|whereas|although|though|because|compared with|compared to|against|versus|vs\.?|"
-    r"up from|down from|from|to|then|than)\s",
-    re.IGNORECASE,
-)
-_BIG_CUT = re.compile(
-    r"[;|]\s?|,?\s(?:and|but|while|whereas|although|though|because|which|who|yet)\s|,\s(?!\d)(?!\s?(?:up|down|a loss|a profit)\b)",
-    re.IGNORECASE,
-)
-_NOT_BINDING = re.compile(
-    r"\b(?:since|until|before|after|than(?: in)?|on|against|with|versus|over|founded in|compared to)\s\Z", re.IGNORECASE
-)
-
-_UP = re.compile(
-    r"\b(?:r[io]se[sn]?|rising|increas\w+|gr[eo]w(?:n|s|ing|th)?|gain(?:s|ed)?|up|higher|climb\w*|improv\w+|expand\w*|expansion|jump\w*|surg\w+|"
-    r"soar\w*|add(?:s|ed)?|rais(?:e|es|ed|ing)|more|above|exceed\w*|over (?:the )?(?:budget|plan|target))\b",
-    re.IGNORECASE,
-)
-_DOWN = re.compile(
-    r"\b(?:f[ae]ll(?:s|en|ing)?|decreas\w+|declin\w+|drop(?:s|ped)?|down|lower(?:ed|s)?|reduc\w+|shr[aiu]nk\w*|cut(?:s|ting)?|less|fewer|below|"
-    r"dip(?:s|ped)?|slump\w*|plung\w*|shortened|shed|sheds|halved|los[et]s?|losing|under (?:the )?(?:budget|plan|target))\b",
-    re.IGNORECASE,
-)
-_PROFIT = re.compile(r"\b(?:profit\w*|surplus\w*|net income|earnings)\b", re.IGNORECASE)
-_LOSS = re.compile(r"\b(?:loss(?:es)?|deficits?|shortfalls?)\b", re.IGNORECASE)
-_NO_DIRECTION = re.compile(
-    r"\b(?:(?:more|less|fewer|higher|lower) than(?=\s(?:an?\s)?[$€£]?(?:\d|one|two|three|four|five|six|ten|twelve|half|third))|up to|added that|or more|or less|more or less|over and above|(?:above|below|over|under)(?=\s[$€£]?\d)|"
-    r"falls? (?:in|on|under)|no longer)\b",
-    re.IGNORECASE,
-)
-_NEGATION = re.compile(
-    r"\b(?:not|never|no|none|neither|nor|without|cannot|refus\w+|declin\w+ to|fail\w* to|den(?:y|ies|ied)|reject\w*|exempt\w*|instead of|rather than)\b|n[’']t\b",
-    re.IGNORECASE,
-)
-_NO_NEGATION = re.compile(
-    r"\bnot only\b|\bno(?:t)? (?:more|less|fewer|later|earlier|longer|higher|lower) than\b|\bnot exceeding\b|\bno doubt\b|\bwhether or not\b|"
-    r"\bno\. ?\d|\bnot least\b|\bwithout (?:delay|exception|a finding|restart|notice)\b|\bif not\b",
-    re.IGNORECASE,
-)
 
 
 def mentions(
@@ -98,22 +83,71 @@ def mentions(
 def _in_sentence(text: str, sentence: Span, group: list[Amount], dates: Sequence[DateMention]) -> list[Mention]:
     inside = [d for d in dates if sentence[0] <= d.start < sentence[1]]
     solid = [*((a.start, a.end) for a in group), *((d.start, d.end) for d in inside)]
-    clauses = _clauses(text, sentence, solid, _CUT)
-    parts = _clauses(text, sentence, solid, _BIG_CUT)
+    clauses = _clauses(text, sentence, solid, CUT)
+    parts = _clauses(text, sentence, solid, BIG_CUT)
     years = _years(text, sentence, clauses, group, inside)
-    return [
-        Mention(
-            amount,
-            sentence,
-            clause := _around(clauses, amount.start),
-            told_stems(text, *clause, solid),
-            years.get(amount.start, frozenset()),
-            _direction(text, _around(parts, amount.start), amount, _UP, _DOWN),
-            _direction(text, _around(parts, amount.start), amount, _PROFIT, _LOSS),
-            is_denied(text, *_around(parts, amount.start)),
+    found = []
+    for amount in group:
+        clause, part = _telling(text, clauses, amount, solid, group), _around(parts, amount.start)
+        stems = told_stems(text, *clause, solid) - frozenset(amount.per_stems)
+        found.append(
+            Mention(
+                amount,
+                sentence,
+                clause,
+                stems,
+                stems | _shared_subject(text, clauses, clause, amount, solid),
+                head(text, amount),
+                role(text, amount, group),
+                frozenset(r.low for o in _amounts_in(clause, group) if o is not amount for r in o.readings),
+                years.get(amount.start, frozenset()),
+                direction(text, part, amount, UP, DOWN),
+                direction(text, part, amount, PROFIT, LOSS),
+                is_denied(text, *part),
+            )
         )
-        for amount in group
-    ]
+    return found
+
+
+def _shared_subject(text: str, clauses: list[Span], clause: Span, amount: Amount, solid: list[Span]) -> frozenset[str]:
+    """Return the stems of the clauses before, back to one with a subject, when this one has none: "and rose to 3"."""
+    shared: frozenset[str] = frozenset()
+    end = amount.start
+    for before in reversed([c for c in clauses if c[1] <= clause[0]]):
+        if not _lacks_subject(text, clause[0], end):
+            break
+        shared |= told_stems(text, *before, solid)
+        clause, end = before, before[1]
+    return shared
+
+
+def _lacks_subject(text: str, start: int, end: int) -> bool:
+    """Tell whether a clause begins with a verb; "in 9", with nothing but a small word, is one item of a list instead."""
+    first = FIRST_WORD.match(text, start, end)
+    if first is None:
+        return False
+    if first["small"]:
+        return any(sign.isalpha() for sign in text[first.end() : end])
+    return bool(SAYS_HOW_MUCH.intersection(terms(first["word"])))
+
+
+def is_denied_at(text: str, sentence: Span, at: int) -> bool:
+    """Tell whether the part of a sentence that `at` lies in is negated."""
+    return is_denied(text, *_around(_clauses(text, sentence, (), BIG_CUT), at))
+
+
+def _telling(text: str, clauses: list[Span], amount: Amount, solid: list[Span], group: list[Amount]) -> Span:
+    """Return the clause of an amount, with a neighbour where it tells nothing but the amount.
+
+    That is the one behind it unless another amount stands there: "a further 2 million came | from the shop".
+    """
+    clause = _around(clauses, amount.start)
+    index = clauses.index(clause)
+    if len(_amounts_in(clause, group)) > 1 or told_stems(text, *clause, solid) - SAYS_HOW_MUCH:
+        return clause
+    if index + 1 < len(clauses) and not _amounts_in(clauses[index + 1], group):
+        return (clause[0], clauses[index + 1][1])
+    return (clauses[index - 1][0], clause[1]) if index else clause
 
 
 def _clauses(text: str, sentence: Span, solid: Sequence[Span], cut: re.Pattern[str]) -> list[Span]:
@@ -122,11 +156,18 @@ def _clauses(text: str, sentence: Span, solid: Sequence[Span], cut: re.Pattern[s
     for found in cut.finditer(text, *sentence):
         if any(start < found.end() - 1 and found.start() + 1 < end and found.start() >= start for start, end in solid):
             continue
+        if cut is BIG_CUT and _joins_two(found, solid):
+            continue
         if begin < found.start():
             spans.append((begin, found.start()))
         begin = max(begin, found.start())
     spans.append((begin, sentence[1]))
     return spans
+
+
+def _joins_two(found: re.Match[str], solid: Sequence[Span]) -> bool:
+    """Tell whether a cut would part two items of one list: 1.0 and 1.1."""
+    return any(end == found.start() for _, end in solid) and any(start == found.end() for start, _ in solid)
 
 
 def _around(spans: Sequence[Span], at: int) -> Span:
@@ -143,15 +184,17 @@ def _years(
     binding = [
         d
         for d in dates
-        if d.years and len(d.years) == 1 and not _NOT_BINDING.search(text, max(0, d.start - 14), d.start)
+        if d.years and len(d.years) == 1 and not NOT_BINDING.search(text, max(0, d.start - 14), d.start)
     ]
-    if not binding:
-        return {}
     if (pairs := _listed(text, sentence, group, binding)) is not None:
         return pairs
+    beside = {d.end: d for d in dates if len(d.years) == 1 and text.startswith(" (", d.end)}
     by_clause = {clause: [d for d in binding if clause[0] <= d.start < clause[1]] for clause in clauses}
     bound: dict[int, frozenset[int]] = {}
     for amount in group:
+        if (date := beside.get(amount.start - 2)) is not None:
+            bound[amount.start] = date.years  # in 1990 (163)
+            continue
         index = clauses.index(_around(clauses, amount.start))
         if (
             date := _nearest(amount, by_clause[clauses[index]]) or _inherited(text, clauses, by_clause, group, index)
@@ -166,8 +209,8 @@ def _listed(
     """Bind in order where years and amounts are two lists: in 2022 and 2023 they were 91 and 88 respectively."""
     if len(binding) < 2 or len(binding) != len(group):
         return None
-    apart = binding[-1].end <= group[0].start or group[-1].end <= binding[0].start
-    if not apart:
+    lists = ([(d.start, d.end) for d in binding], [(a.start, a.end) for a in group])
+    if not all(LISTED.fullmatch(text[a[1] : b[0]]) for spans in lists for a, b in pairwise(spans)):
         return None
     return {amount.start: date.years for amount, date in zip(group, binding, strict=True)}
 
@@ -198,29 +241,3 @@ def _inherited(
 
 def _amounts_in(clause: Span, group: list[Amount]) -> list[Amount]:
     return [a for a in group if clause[0] <= a.start < clause[1]]
-
-
-# --- direction and negation -----------------------------------------------------------------------------------------
-
-
-def _direction(text: str, part: Span, amount: Amount, up: re.Pattern[str], down: re.Pattern[str]) -> int:
-    """Return the direction of the word that is nearest to an amount; one in front of it counts as nearer."""
-    covered = _NO_DIRECTION.sub(lambda m: "_" * len(m.group()), text[part[0] : part[1]])
-    best: tuple[int, int] | None = None
-    for direction, words in ((1, up), (-1, down)):
-        for found in words.finditer(covered):
-            start, end = part[0] + found.start(), part[0] + found.end()
-            distance = amount.start - end if end <= amount.start else start - amount.end + 12
-            if best is None or distance < best[0]:
-                best = distance, direction
-    return best[1] if best else 0
-
-
-def is_denied_at(text: str, sentence: Span, at: int) -> bool:
-    """Tell whether the part of a sentence that `at` lies in is negated."""
-    return is_denied(text, *_around(_clauses(text, sentence, (), _BIG_CUT), at))
-
-
-def is_denied(text: str, start: int, end: int) -> bool:
-    """Tell whether a part of a sentence is negated, idioms such as "not only" and "no later than" aside."""
-    return len(_NEGATION.findall(_NO_NEGATION.sub(" ", text[start:end]))) % 2 == 1

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+
+from rag.generation.checking.common_words import is_plain
 
 Span = tuple[int, int]
 
@@ -21,8 +24,7 @@ class Name:
     """Where a name of several names could be parted: Maria Lindqvist | Uppsala University."""
 
 
-_WORD = r"[^\W\d_](?:[^\W_]|[.&’'-](?=[^\W_]))*\.?"
-_CAPITAL = re.compile(r"(?:(?:[A-Z]\.){2,}|(?-i:[A-ZÀ-ÖØ-Þ])(?:[^\W_]|[&’'-](?=[^\W_]))*|[a-z]+[A-Z][^\W_]*)")
+_CAPITAL = re.compile(r"(?:(?:[A-Z]\.){2,}|[A-ZÀ-ÖØ-Þ](?:[^\W_]|[&’'-](?=[^\W_]))*|[a-z]+[A-Z][^\W_]*)")
 _TOKEN = re.compile(r"(?:[A-Z]\.){2,}|[^\W_](?:[^\W_]|[&’'/-](?=[^\W_]))*")
 _LINK = re.compile(
     r" (?:of(?: the)?|de|de la|la|van|van der|von|der|den|di|du|el|al|bin|for|and(?= the\b)|&|\.) ?|[ \u00a0]|\. (?=[A-Z])"
@@ -110,8 +112,8 @@ class Tokens:
 def names(text: str, sentence: Span, taken: Iterable[Span] = (), known: frozenset[str] = frozenset()) -> list[Name]:
     """Return the names of one sentence in order.
 
-    A single capitalised first word is a name only if it could not be a plain word: it has a second capital or a digit, or
-    it is among `known`, the words that passages write with a capital inside a sentence.
+    A single capitalised first word is a name only if it is no plain word, or if it is among `known`: the words that
+    passages write with a capital inside a sentence.
     """
     taken = list(taken)
     found: list[Name] = []
@@ -153,7 +155,7 @@ def _trimmed(text: str, start: int, end: int, sentence: Span, taken: list[Span],
         return []
     if begins and text[last : last + 1] == ":" and not _is_certain(text[first:last], words[0][2], known):
         return []  # the label of a list item
-    last = re.sub(r"[’']s?\Z", "", text[first:last]).__len__() + first
+    last = first + len(re.sub(r"[’']s?\Z", "", text[first:last]))
     parts = _parts(text, first, last)
     return [Name(first, last, tuple(w[2] for w in words if w[2] not in ("of", "the", "for", "and")), parts)]
 
@@ -166,7 +168,13 @@ def _from_capital(text: str, words: list[tuple[int, int, str]]) -> list[tuple[in
 
 def _is_certain(word: str, fold: str, known: frozenset[str]) -> bool:
     bare = re.sub(r"[’']s?\Z", "", word)
-    return fold in known or sum(c.isupper() for c in bare) > 1 or any(c.isdigit() for c in bare)
+    return (
+        fold in known
+        or fold in _ALIASES
+        or sum(c.isupper() for c in bare) > 1
+        or any(c.isdigit() for c in bare)
+        or not is_plain(fold)
+    )
 
 
 def _parts(text: str, start: int, end: int) -> tuple[Span, ...]:
@@ -180,10 +188,12 @@ def _parts(text: str, start: int, end: int) -> tuple[Span, ...]:
 def capitals_inside(text: str, sentences: Sequence[Span]) -> frozenset[str]:
     """Return the folded words that stand with a capital inside a sentence: what a text uses as names."""
     firsts = {start for start, _ in sentences}
-    inside = (m for m in _CAPITAL.finditer(text) if m.start() not in firsts or sum(c.isupper() for c in m.group()) > 1)
-    return frozenset(
-        folded(m.group()) for m in inside if text[m.start() - 1 : m.start()] in (" ", "\n", "(") or m.start() == 0
-    )
+    found = [
+        m for m in _CAPITAL.finditer(text) if text[m.start() - 1 : m.start()] in (" ", "\n", "(") or m.start() == 0
+    ]
+    inside = {folded(m.group()) for m in found if m.start() not in firsts or sum(c.isupper() for c in m.group()) > 1}
+    firsts_twice = [word for word, times in Counter(folded(m.group()) for m in found).items() if times > 1]
+    return frozenset(inside) | frozenset(w for w in firsts_twice if not re.search(rf"\b{re.escape(w)}\b", text))
 
 
 # --- lookup ---------------------------------------------------------------------------------------------------------

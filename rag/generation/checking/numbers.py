@@ -16,6 +16,8 @@ class Number:
     """Size of the last digit written: 0.1 for 3.4, 1 for 1,200 and for words."""
     in_words: bool = False
     ordinal: bool = False
+    is_share: bool = False
+    """A part of a whole, such as two thirds or one in five."""
 
 
 _SMALL = {
@@ -55,12 +57,16 @@ _DIGITS = re.compile(
 _SIMPLE = "|".join([*_SMALL, *_TENS])
 _BIGS = "|".join(_BIG)
 _WORDS = re.compile(
-    rf"\b(?:(?P<few>(?:an?|{_SIMPLE})(?=[ -](?:{_BIGS})\b)|{_SIMPLE})(?P<rest>(?:(?:[ -]|,? and )(?:{_SIMPLE}|{_BIGS})\b)*)"
+    rf"\b(?:(?P<few>(?:an?|{_SIMPLE})(?=[ -](?:{_BIGS})\b| \w+ and a half\b)|{_SIMPLE})(?P<rest>(?:(?:[ -]|,? and )(?:{_SIMPLE}|{_BIGS})\b)*)"
     rf"|(?P<dozen>(?:an? |half an? )?dozen)|(?P<nth>{'|'.join(_ORDINAL)})(?!-))\b",
     re.IGNORECASE,
 )
 _FRACTION = re.compile(
     rf"\b(?:(?P<top>an?|one|two|three|four|five)[ -])?(?P<part>{'|'.join(sorted(_PARTS, key=len, reverse=True))})\b(?!-)",
+    re.IGNORECASE,
+)
+_IN_EVERY = re.compile(
+    r"\b(?P<top>one|two|three|four|[1-9]) (?:in|out of)(?: every)? (?P<all>two|three|four|five|six|seven|eight|nine|ten|twenty|\d\d?)(?= [a-z])",
     re.IGNORECASE,
 )
 _AND_A_HALF = re.compile(r"\s+and\s+a\s+half\b", re.IGNORECASE)
@@ -78,12 +84,19 @@ def numbers(text: str) -> Iterator[Number]:
     [1213.5, 205.0, 0.6666666666666666, 12.0]
     """
     taken: list[tuple[int, int]] = []
+    for share in _IN_EVERY.finditer(text):
+        top, of = (_sum([w.lower()]) if w.isalpha() else float(w) for w in (share["top"], share["all"]))
+        if top < of:
+            taken.append(share.span())
+            yield Number(*share.span(), top / of, 0.02, in_words=True, is_share=True)
     for found in _DIGITS.finditer(text):
+        if any(start <= found.start() < end for start, end in taken):
+            continue
         value, step = digits_value(found.group().rstrip("stndrh"))
         taken.append(found.span())
         yield Number(*found.span(), value, step, ordinal=bool(found["nth"]))
     for fraction in _FRACTION.finditer(text):
-        if (number := _fraction(fraction, text)) is not None:
+        if not any(a <= fraction.start() < b for a, b in taken) and (number := _fraction(fraction, text)) is not None:
             taken.append((number.start, number.end))
             yield number
     for found in _WORDS.finditer(text):
@@ -149,4 +162,6 @@ def _fraction(found: re.Match[str], text: str) -> Number | None:
     if count > _PARTS[part]:
         return None
     of_a = _OF_A.match(text, found.end())
-    return Number(found.start(), of_a.end() if of_a else found.end(), count / _PARTS[part], 0.02, in_words=True)
+    return Number(
+        found.start(), of_a.end() if of_a else found.end(), count / _PARTS[part], 0.02, in_words=True, is_share=True
+    )

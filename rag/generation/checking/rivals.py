@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rag.generation.checking.comparing import agreement, comparable
+from rag.generation.checking.cues import SAYS_HOW_MUCH
 from rag.generation.checking.evidence import Passage
 from rag.generation.checking.mentions import Mention
+from rag.generation.checking.units import NONE
 from rag.store.keywords import terms
 
-_VERBS = frozenset(
-    stem
-    for word in (
-        "reach reached rise rose fall fell grow grew climb climbed drop dropped amount amounted total totalled come came stand stood report "
-        "reported record recorded increase increased decrease decreased remain remained hold held make made see saw produce produced "
-        "generate generated get got give gave take took pay paid cost costs earn earned receive received count counted become became "
-        "belong include included expect expected plan planned estimate estimated show showed find found say said put set spend spent"
-    ).split()
-    for stem in terms(word)
-)
-"""Stems that say how much rather than of what."""
 _CONTRASTS = [
     {stem for word in line.split() for stem in terms(word)}
     for line in (
@@ -33,19 +24,27 @@ _CONTRASTS = [
 _COVERED = 0.6
 
 
-def said_of_another(stems: frozenset[str], claim: Mention, source: Mention, passage: Passage) -> bool:
+def said_of_another(
+    sentence: frozenset[str], claim: Mention, is_one_of_several: bool, source: Mention, passage: Passage
+) -> bool:
     """Tell whether the passage gives `source` to something else and another amount to what the sentence is about.
 
     Both are needed: a clause that names what the claim names with another amount of the same kind, and in the clause of
-    `source` something that the claim does not name. `stems` are those of the whole sentence.
+    `source` something that the claim does not name. `sentence` has the stems of the whole sentence; with several amounts of one kind each is told of its own clause.
     """
-    claimed = (claim.stems if len(claim.stems) > 1 else stems) - _VERBS
-    rivals = [r for r in passage.mentions if r is not source and _is_rival(claim, r)]
-    missing = source.stems - stems - _VERBS
-    if missing and any(_takes_it(claimed, missing, source, r, passage) for r in rivals if _is_beside(r, source)):
+    stems = claim.stems if is_one_of_several and claim.stems and not source.in_table else sentence
+    claimed = (claim.stems if len(claim.stems) > 1 else stems) - SAYS_HOW_MUCH
+    rivals = [r for r in passage.mentions if r is not source and _is_rival(claim, source, r)]
+    missing = source.stems - stems - SAYS_HOW_MUCH
+    beside = [r for r in rivals if _is_beside(r, source)]
+    if missing and any(_takes_it(claimed, missing, source, r, passage) for r in beside):
         return True
-    things = frozenset(claim.amount.things)
-    return any(_told_elsewhere(stems - things, source, r, passage) for r in rivals if r.sentence != source.sentence)
+    if any(_has_its_head(claim, source, r) for r in beside) and (missing or source.head or source.role):
+        return True
+    if any(_goes_with_its_numbers(claim, source, r) or _is_part(claim, claimed, source, r) for r in beside):
+        return True
+    told = frozenset(claim.amount.of) or sentence - frozenset(claim.amount.things)
+    return any(_told_elsewhere(told, source, r, passage) for r in rivals if r.sentence != source.sentence)
 
 
 def parted_claims(claim: Mention, others: Sequence[Mention]) -> bool:
@@ -53,10 +52,13 @@ def parted_claims(claim: Mention, others: Sequence[Mention]) -> bool:
     return any(o is not claim and o.clause != claim.clause and comparable(claim.amount, o.amount) for o in others)
 
 
-def _is_rival(claim: Mention, rival: Mention) -> bool:
+def _is_rival(claim: Mention, source: Mention, rival: Mention) -> bool:
     if claim.years and rival.years and not claim.years & rival.years:
         return False
-    return comparable(claim.amount, rival.amount) and agreement(claim.amount, rival.amount) != "same"
+    if agreement(claim.amount, rival.amount) == "same":
+        return False
+    cells = source.in_table and rival.in_table and rival.amount.readings[0].dimension == NONE
+    return cells or comparable(claim.amount, rival.amount)
 
 
 def _is_beside(rival: Mention, source: Mention) -> bool:
@@ -70,17 +72,41 @@ def _takes_it(
     claimed: frozenset[str], missing: frozenset[str], source: Mention, rival: Mention, passage: Passage
 ) -> bool:
     """Tell whether a claim fits the clause of the rival better than the one of the source."""
-    theirs = rival.stems if rival.amount.things else rival.stems | frozenset(source.amount.things[:1])
-    gained = (claimed & theirs) - source.stems
+    theirs = rival.subject if rival.amount.things else rival.subject | frozenset(source.amount.things[:1])
+    gained = (claimed & theirs) - source.subject
     if not gained:
         return False
     if any(gained & group and missing & group for group in _CONTRASTS):
         return True
     if gained & passage.capital_stems and missing & passage.capital_stems:
         return True
-    shared = claimed & source.stems
+    shared = claimed & source.subject
+    if source.in_table and not shared:
+        return True
     covers = len(claimed & theirs) >= _COVERED * len(claimed) and len(shared) < len(claimed & theirs)
     return covers or (bool(shared) and shared <= theirs)
+
+
+def _has_its_head(claim: Mention, source: Mention, rival: Mention) -> bool:
+    """Tell whether the passage calls another amount what the claim calls this one: the goal of 25 percent."""
+    return (
+        bool(claim.head) and claim.head == rival.head and claim.head != source.head and claim.head not in source.stems
+    )
+
+
+def _goes_with_its_numbers(claim: Mention, source: Mention, rival: Mention) -> bool:
+    """Tell whether the other numbers of a claim's clause are those of the rival: the 7B model is not the 32B model."""
+    reading = claim.amount.readings[0]
+    if claim.amount.things or (reading.dimension == NONE and reading.step >= 1):
+        return False  # a size or an age that says which, rather than how much
+    return bool((claim.numbers & rival.numbers) - source.numbers and source.numbers - claim.numbers)
+
+
+def _is_part(claim: Mention, claimed: frozenset[str], source: Mention, rival: Mention) -> bool:
+    """Tell whether a claim says of the whole what the passage says of the part: of 64 posts, 52 are filled."""
+    if not source.amount.is_whole or claim.amount.is_whole or rival.amount.start < source.amount.end:
+        return False
+    return bool((claimed & rival.stems) - source.stems)
 
 
 def _told_elsewhere(told: frozenset[str], source: Mention, rival: Mention, passage: Passage) -> bool:

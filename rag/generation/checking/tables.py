@@ -35,7 +35,7 @@ def in_tables(text: str, found: Sequence[Mention], dates: Sequence[DateMention])
                 if "|" in text[start:end] or mention.amount.start in years_of:
                     years_bound = years_of.get(mention.amount.start, mention.years)
                     bound[mention.amount.start] = replace(
-                        mention, years=years_bound, clause=(start, end), stems=stems, in_table=True
+                        mention, years=years_bound, clause=(start, end), stems=stems, subject=stems, in_table=True
                     )
     return [bound.get(m.amount.start, m) for m in found]
 

@@ -66,6 +66,10 @@ _WORDS: dict[str, Unit] = {
     **_table(MONEY + "GBP", pound=1, pound_sterling=1, gbp=1, pence=0.01, penny=0.01, pounds=1),
     **_table(MONEY + "JPY", yen=1, jpy=1),
     **_table(MONEY + "CHF", franc=1, chf=1, swiss_franc=1),
+    **_table(MONEY + "KR", kroner=1, krone=1, krona=1, kronor=1, kr=1),
+    **_table(MONEY + "PLN", zloty=1, zlotys=1),
+    **_table(MONEY + "RUB", rouble=1, ruble=1),
+    **_table(MONEY + "MXN", peso=1),
     **_table(MONEY + "INR", rupee=1, inr=1),
     **_table(MONEY + "CNY", yuan=1, cny=1, rmb=1, renminbi=1),
 }
@@ -105,7 +109,7 @@ _SYMBOLS: dict[str, Unit] = {
 _CURRENCY_SIGNS: dict[str, str] = {
     "US$": "USD", "$": "USD", "USD": "USD", "€": "EUR", "EUR": "EUR", "£": "GBP", "GBP": "GBP", "¥": "JPY", "JPY": "JPY",
     "CHF": "CHF", "₹": "INR", "INR": "INR", "A$": "AUD", "AU$": "AUD", "AUD": "AUD", "C$": "CAD", "CA$": "CAD", "CAD": "CAD",
-    "CNY": "CNY", "RMB": "CNY", "SEK": "SEK", "NOK": "NOK", "DKK": "DKK", "PLN": "PLN",
+    "CNY": "CNY", "RMB": "CNY", "SEK": "KR", "NOK": "KR", "DKK": "KR", "PLN": "PLN",
 }  # fmt: skip
 
 SCALES: dict[str, float] = {
@@ -129,7 +133,7 @@ def _with_plurals(words: dict[str, Unit]) -> dict[str, Unit]:
 
 _ALL_WORDS = _with_plurals(_WORDS)
 _UNIT = re.compile(
-    rf"[ \t\u00a0-]?(?:(?:working|business|calendar|consecutive|full|whole|further|more|additional|extra) )?(?:(?i:(?P<word>{_alternatives(list(_ALL_WORDS))}))|(?P<symbol>{_alternatives(list(_SYMBOLS))}))(?![^\W_])"
+    rf"[ \t\u00a0-]?(?:(?:working|business|calendar|consecutive|full|whole|further|more|additional|extra) |[a-z]+ (?=(?:days|weeks|months|years|hours|minutes)\b))?(?:(?i:(?P<word>{_alternatives(list(_ALL_WORDS))}))|(?P<symbol>{_alternatives(list(_SYMBOLS))}))(?![^\W_])"
 )
 _CURRENCY = re.compile(rf"(?P<code>{_alternatives([*_CURRENCY_SIGNS])})[ \u00a0]?\Z")
 _CURRENCY_AFTER = re.compile(rf"[ \u00a0]?(?P<code>{_alternatives([*_CURRENCY_SIGNS])})(?![^\W_])")
@@ -198,12 +202,20 @@ _KINDS_OF_PEOPLE = frozenset(
 )
 
 
+_VAGUE = frozenset(
+    stem
+    for word in "places times cases classes posts roles states lines rows shares reports papers positions stages levels steps items "
+    "records sections courses papers occasions phases heads".split()
+    for stem in terms(word)
+)
+
+
 def unheard_things(things: tuple[str, ...], stems: frozenset[str]) -> bool:
     """Tell whether things are counted of which a passage with these stems has no word, not even one that means about the same.
 
     People are never unheard: a passage that employs, admits or treats need not call them anything.
     """
-    groups = {_GROUP[stem] for stem in things if stem in _GROUP}
+    groups = {_GROUP[stem] for stem in things if stem in _GROUP and stem not in _VAGUE}
     if not groups or _PEOPLE in groups or set(things) & stems:
         return False
     return not any(_GROUP.get(stem) in groups for stem in stems)
