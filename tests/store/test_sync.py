@@ -14,7 +14,7 @@ from rag.errors import StoppedError, StoreError
 from rag.store import sync
 from rag.store.catalog import Catalog
 from rag.store.chroma import ChromaIndex
-from rag.store.probe import look
+from rag.store.probe import probe
 from rag.store.vectors import Vectors
 from rag.types import Collection
 from tests.store.made import assert_agree, collection, cut, embed, put, words
@@ -222,17 +222,13 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_damage_that_chroma_passes_over_is_seen(
     indexed: Path, tmp_path: Path, damage: Callable[[Path], object]
 ) -> None:
-    """Chroma opens such folders and counts as if nothing had happened; the look at every vector tells."""
+    """Chroma may open such folders and count as if nothing had happened; the look at every vector tells."""
     data = shutil.copytree(indexed, tmp_path / "data")
     with closing(Catalog.open(data / "catalog.sqlite3")) as catalog:
         folder = sync.index_folder(catalog, data)
-        assert [] == look(catalog, folder)
-        shutil.copytree(folder, data / "copy")  # Chroma keeps an open folder's files in memory for a while
-        damage(data / "copy")
-        try:
-            assert look(catalog, data / "copy")
-        except StoreError as error:
-            assert "cannot be used" in str(error)  # either way it is told
+        assert () == probe(catalog, folder)  # from a child process, for some damage crashes whoever reads it
+        damage(folder)
+        assert probe(catalog, folder)
 
 
 def test_a_damaged_index_is_started_over(indexed: Path, tmp_path: Path) -> None:
