@@ -7,7 +7,6 @@ what a script cannot: response headers, warming up, and one place where an unfor
 from __future__ import annotations
 
 import base64
-import gc
 import hashlib
 import logging
 import re
@@ -20,8 +19,6 @@ import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from pages.parts import shared
 
 log = logging.getLogger("workbench")
 _INDEX = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
@@ -58,17 +55,27 @@ class SecureHeaders:
         await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
+def warm_up() -> None:
+    """Import and open what pages need while the browser loads its scripts, then models and index once the first page stands."""
+    from pages.parts import shared
+
+    shared.warm_up()
+
+
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """Open the workbench and load the models beside the first visitor, not in front of him; free the data folder at the end."""
-    threading.Thread(target=shared.warm_up, name="warm-up", daemon=True).start()
-    gc.freeze()  # what is imported by now stays: collections need not walk it again
+    """Answer at once and warm up beside it; free the data folder at the end."""
+    threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
     yield
+    from pages.parts import shared
+
     shared.close_bench()
 
 
 def explain(error: Exception) -> bool:
     """Show one sentence for an error that nobody foresaw; the log has the rest. True: Streamlit shows nothing of its own."""
+    from pages.parts import shared
+
     log.error("a page failed", exc_info=error)
     shared.show_failure(error)
     return True

@@ -47,6 +47,8 @@ def main() -> None:
         page.run()
     except RagError as error:
         say("error", error)
+    finally:
+        shared.first_page.set()
 
 
 main()

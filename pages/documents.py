@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
 import rag
@@ -14,6 +13,8 @@ from rag import RagError, Upload, Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from rag.types import Collection, DocumentInfo, IngestReport
 
@@ -126,6 +127,8 @@ def _library(bench: Workbench, target: Collection, previewing: bool) -> None:
 
 
 def _table(bench: Workbench, target: Collection, documents: list[DocumentInfo]) -> pd.DataFrame:
+    import pandas as pd  # here, because an empty library is the first page of all, and this takes half a second
+
     here = {d.id: d.chunks for d in bench.catalog.documents(target.id)}
     rows = [
         {

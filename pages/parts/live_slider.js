@@ -1,7 +1,8 @@
 // A range input that reports while it is dragged, at most every `throttle` ms, and at every arrow key.
 // While the user moves it, values that come back from the server are older than his: they are not put into the input.
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data: packed, parentElement, setStateValue }) {
+  const data = JSON.parse(new TextDecoder().decode(packed));
   const input = parentElement.querySelector("input");
   const output = parentElement.querySelector("output");
   const show = () => {

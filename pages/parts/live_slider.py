@@ -9,6 +9,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.parts.safe_text import packed
+
 _HERE = Path(__file__).parent
 _THROTTLE_MS = 60  # a rerun of a results fragment takes about half of this
 _slider = st.components.v2.component(
@@ -50,5 +52,5 @@ def live_slider(
         "mark_title": mark_title, "disabled": disabled, "throttle": _THROTTLE_MS,
         "decimals": 2 if step < 1 else 0,
     }  # fmt: skip
-    _slider(key=widget, data=data, default={"value": now}, on_value_change=moved)
+    _slider(key=widget, data=packed(data), default={"value": now}, on_value_change=moved)
     return now

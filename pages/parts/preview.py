@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import streamlit as st
 
 import rag
@@ -75,7 +75,7 @@ def _draw_preview(found: Any, options: ChunkOptions, controls: Any, area: Any) -
     with controls:
         shared.facts(
             ("chunks", f"{len(found.chunks):,}"),
-            ("tokens, median", f"{pd.Series(found.tokens).median():.0f}" if found.tokens else "–"),
+            ("tokens, median", f"{median(found.tokens):.0f}" if found.tokens else "–"),
             ("pages", f"{len(found.document.pages):,}"),
             key="preview.facts",
         )

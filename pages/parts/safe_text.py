@@ -12,6 +12,7 @@ could carry the conversation away with no click. So untrusted text is shown in t
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable
@@ -56,7 +57,12 @@ def draw(*nodes: Node, key: str, on_pick: Callable[[str], None] | None = None) -
         if on_pick is not None and value is not None:
             on_pick(str(value))
 
-    _surface(key=key, data={"nodes": list(nodes)}, on_pick_change=picked)
+    _surface(key=key, data=packed(list(nodes)), on_pick_change=picked)
+
+
+def packed(data: Any) -> bytes:
+    """Return what a component of ours gets. As bytes: Streamlit looks into anything else for data frames, with pandas."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def visible(text: str, limit: int = LABEL_LIMIT) -> str:

@@ -35,6 +35,9 @@ _PAGES = {
 _style = st.components.v2.component(
     "workbench.frame", css=(FOLDER / "parts" / "frame.css").read_text(encoding="utf-8"), isolate_styles=False
 )
+_FIRST_PAGE_S = 8.0  # without a visitor until then, warming up disturbs nobody
+first_page = threading.Event()
+"""Set when the first page of this server is drawn."""
 _bench: rag.Workbench | None = None
 _lock = threading.Lock()
 
@@ -78,9 +81,16 @@ def close_bench() -> None:
 
 
 def warm_up() -> None:
-    """Open the workbench and load its models; then let the garbage collector forget what will stay for good."""
+    """Open the workbench, and once the first page stands its models and index; then freeze what will stay for good.
+
+    Frozen objects are not walked by the garbage collector any more, which would stop every session each time.
+    """
     try:
-        open_bench().warm_up().wait()
+        bench = open_bench()
+        first_page.wait(_FIRST_PAGE_S)
+        import altair  # noqa: F401 - the first table and the first chart would wait for pandas and this
+
+        bench.warm_up().wait()
     except RagError as error:
         log.warning("%s", error)  # the first page says it to the user
     except Exception:

@@ -34,6 +34,7 @@ function scrollToMark(root) {
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
+  const nodes = JSON.parse(new TextDecoder().decode(data));
   let root = parentElement.querySelector(".surface");
   if (!root) {
     root = document.createElement("div");
@@ -47,7 +48,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     else setTriggerValue("pick", target.dataset.pick);
   };
   let changed = false;
-  data.nodes.forEach((spec, i) => {
+  nodes.forEach((spec, i) => {
     const source = JSON.stringify(spec);
     const old = root.childNodes[i];
     if (old && old.source === source) return;
@@ -56,6 +57,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (old) old.replaceWith(fresh); else root.append(fresh);
     changed = true;
   });
-  while (root.childNodes.length > data.nodes.length) root.lastChild.remove();
+  while (root.childNodes.length > nodes.length) root.lastChild.remove();
   if (changed) requestAnimationFrame(() => scrollToMark(root));
 }
