@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 from rag.errors import ProviderError
-from rag.providers.failures import SETTINGS, Target, classify, failure
+from rag.providers.failures import classify, failure
 from rag.providers.messages import CallFinish, Capabilities, Delta, ModelInfo, Request
 from rag.providers.policy import Timeouts
 from rag.providers.transport import Pulse, current_pulse
+from rag.providers.wording import SETTINGS, Target
 from rag.types import Usage
 
 

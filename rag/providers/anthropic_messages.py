@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from rag.providers.adapter import Embedded, Report, StreamWatch, Watch, require_stream
-from rag.providers.failures import Target, failure
+from rag.providers.failures import failure
 from rag.providers.masking import quiet_sdks
 from rag.providers.messages import (
     CallFinish,
@@ -30,6 +30,7 @@ from rag.providers.messages import (
 from rag.providers.openai_compatible import NO_KEY
 from rag.providers.policy import Timeouts
 from rag.providers.transport import Pulse, http_client
+from rag.providers.wording import Target
 from rag.types import TextEvent, Usage
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from rag.errors import ProviderError
 from rag.providers import presets
-from rag.providers.failures import SETTINGS
 from rag.providers.limits import Limits
 from rag.providers.transport import is_loopback
+from rag.providers.wording import SETTINGS
 
 SETTING: Final = "providers"
 FALLBACKS: Final = "fallback_models"

@@ -15,16 +15,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rag.errors import ProviderError, RagError
 from rag.providers import masking, presets, prices
 from rag.providers.adapter import Adapter
 from rag.providers.books import Books, Gate, Recorder, allow_all
 from rag.providers.calls import Call
-from rag.providers.config import ProviderBook, ProviderConfig, SettingsStore
+from rag.providers.config import ProviderBook, ProviderConfig, SettingsStore, make_config
 from rag.providers.embedding import KNOWN, EmbeddingModel, Keep, RemoteEmbedder
-from rag.providers.failures import SETTINGS, Target
 from rag.providers.keys import Key, Keys
 from rag.providers.loop import submit
 from rag.providers.messages import Capabilities, ModelInfo, Request, Result, Reuse, StreamEvent
@@ -37,7 +36,11 @@ from rag.providers.tokens import Calibration, estimate_request
 from rag.providers.tools import MOST_TURNS, ToolResult, converse
 from rag.providers.vault import FILE_NAME as KEY_FILE
 from rag.providers.vault import PASSPHRASE_ENV, Vault, keyring_is_usable
+from rag.providers.wording import SETTINGS, Target
 from rag.types import Stop, Usage, never
+
+if TYPE_CHECKING:
+    from rag.providers.trial import Trial
 
 CALIBRATION: Final = "token_calibration"
 _MOST_CLIENTS: Final = 64
@@ -147,9 +150,10 @@ class Gateway:
 
     def models(self, *, user: str = "") -> list[ModelCard]:
         """Return every model of the active providers; contacts nobody."""
-        return [card for config in self.book.all() if config.is_active for card in self._cards(config, user)]
+        return [card for config in self.book.all() if config.is_active for card in self.cards(config, user)]
 
-    def _cards(self, config: ProviderConfig, user: str) -> Iterator[ModelCard]:
+    def cards(self, config: ProviderConfig, user: str = "") -> Iterator[ModelCard]:
+        """Yield the models of one provider; contacts nobody."""
         problem = self.problem(config, user)
         names = [(m, False) for m in config.models] + [(m, True) for m in config.embedding_models]
         for model, is_embedding in names:
@@ -170,6 +174,24 @@ class Gateway:
         except RagError as error:
             return str(error)
         return ""
+
+    def key_hint(self, config: ProviderConfig, user: str = "") -> str:
+        """Return where a provider's key is from with its last four characters, "" when there is none that can be used."""
+        try:
+            key = self.keys.find(config, user)
+        except RagError:
+            return ""
+        return f"{key.source}, ending …{key.hint}" if key else ""
+
+    def configure(self, name: str, kind: str = "openai", **more: Any) -> ProviderConfig:
+        """Return a configuration that makes sense, not kept yet (`book.add`). Raises `ProviderError`."""
+        return make_config(name, kind, **more)
+
+    def try_out(self, config: ProviderConfig, *, key: str = "", model: str = "", user: str = "") -> Trial:
+        """Make one small real call with a configuration that need not be kept yet. Raises nothing expected."""
+        from rag.providers.trial import try_out
+
+        return try_out(self, config, key=key, model=model, user=user)
 
     def capabilities(self, name: str) -> Capabilities:
         """Return what PROVIDER/MODEL can take. Raises `ProviderError` for a provider that is not set up."""

@@ -13,9 +13,9 @@ from typing import Final, Literal
 from rag.errors import ProviderError
 from rag.providers import presets
 from rag.providers.config import ProviderConfig
-from rag.providers.failures import SETTINGS
 from rag.providers.masking import last_four, remember_secret
 from rag.providers.vault import Vault
+from rag.providers.wording import SETTINGS
 
 Source = Literal["environment", "secrets.toml", "session", "key file"]
 _LONGEST: Final = 4096

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from rag.providers.adapter import Embedded, Report, StreamWatch, Watch, require_stream
-from rag.providers.failures import RefusedFieldError, Target, classify
+from rag.providers.failures import RefusedFieldError, classify
 from rag.providers.masking import quiet_sdks
 from rag.providers.messages import (
     CallFinish,
@@ -29,6 +29,7 @@ from rag.providers.messages import (
 from rag.providers.policy import Timeouts
 from rag.providers.presets import Quirks
 from rag.providers.transport import Pulse, http_client
+from rag.providers.wording import Target
 from rag.types import TextEvent, Usage
 
 if TYPE_CHECKING:

@@ -20,13 +20,14 @@ from rag.providers import reuse
 from rag.providers.adapter import Adapter, Report
 from rag.providers.books import Books, Entry, counted_usage
 from rag.providers.calls import Call
-from rag.providers.failures import RefusedFieldError, Target, classify, counted, failure, given_up
+from rag.providers.failures import RefusedFieldError, classify, counted, failure, given_up
 from rag.providers.limits import Limiter, Limits, Permit
 from rag.providers.loop import loop
 from rag.providers.messages import Attempt, CallFinish, Capabilities, Cost, Request, Result, RetryingEvent, Reuse
 from rag.providers.policy import RetryPolicy
 from rag.providers.prices import FROM_CACHE, NOT_BILLED, Tariff
 from rag.providers.tokens import Calibration, estimate_request, request_text, with_margin
+from rag.providers.wording import Target
 from rag.types import FallbackEvent, Usage, UsageStatus
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,7 @@ class Runner:
         self.limiter = limiter or Limiter()
         self.calibration = calibration or Calibration()
         self._store = store
+        self._prepared: set[tuple[int, str]] = set()
 
     def start(self, job: Job) -> Call:
         """Begin a call and return at once."""
@@ -167,7 +169,9 @@ class Runner:
 
     async def _ask(self, job: Job, route: Route, call: Call) -> Result:
         """Ask one model as often as the policy allows."""
-        await asyncio.get_running_loop().run_in_executor(None, _prepare, route)
+        if (id(route.adapter), route.model) not in self._prepared:
+            await asyncio.get_running_loop().run_in_executor(None, _prepare, route)
+            self._prepared.add((id(route.adapter), route.model))
         prompt_tokens = await self._prompt_tokens(job.request, route)
         failures = refusals = 0
         while True:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from rag.providers.failures import Target, failure
+from rag.providers.failures import failure
 from rag.providers.messages import Message, Request, Result
+from rag.providers.wording import Target
 
 _FENCED: Final = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n\s*```\s*\Z", re.DOTALL)
 _PROBLEMS: Final = 5  # told to the model at once

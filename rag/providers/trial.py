@@ -11,12 +11,12 @@ from rag.providers import presets, prices
 from rag.providers.adapter import Adapter
 from rag.providers.config import ProviderConfig
 from rag.providers.embedding import RemoteEmbedder
-from rag.providers.failures import SETTINGS
 from rag.providers.gateway import Gateway, embedding_model, make_adapter, make_route
 from rag.providers.keys import Key
 from rag.providers.loop import submit
 from rag.providers.messages import Message, ModelInfo, Request
 from rag.providers.runner import Job
+from rag.providers.wording import SETTINGS
 
 ACTION: Final = "test"
 _QUESTION: Final = "Reply with the word ok."

@@ -13,13 +13,13 @@ from rag.providers.adapter import Adapter
 from rag.providers.anthropic_messages import AnthropicMessages
 from rag.providers.books import Books
 from rag.providers.calls import Call
-from rag.providers.failures import Target
 from rag.providers.loop import submit
 from rag.providers.messages import Message, Request, Result, StreamEvent
 from rag.providers.openai_compatible import OpenAICompatible
 from rag.providers.policy import RetryPolicy, Timeouts
 from rag.providers.prices import PriceBook, Tariff
 from rag.providers.runner import Job, Route, Runner
+from rag.providers.wording import Target
 from tests.faultserver import FaultServer
 
 KEY = "sk-canary-7f3a9c1e5b8d2460-end9"

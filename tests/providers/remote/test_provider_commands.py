@@ -1,0 +1,114 @@
+"""`rag provider`: what it prints, what it keeps, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import rag
+from rag.cli.providers import KINDS, provider
+from rag.errors import ProviderError, RagError
+from rag.providers.gateway import Gateway
+from rag.providers.presets import PRESETS
+from rag.store.catalog import Catalog
+from tests.faultserver import FaultServer
+from tests.providers.remote.kit import KEY, POLICY, Rows
+
+Run = Callable[..., Result]
+
+
+class Bench:
+    """As much of a workbench as these commands use: a real catalog, and a gateway over it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.catalog = Catalog.open(folder / "catalog.sqlite3")
+        self.gateway = Gateway.open(self.catalog, Rows(), folder, environ={"FAULT_KEY": KEY}, policy=POLICY)
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.gateway.close()
+        self.catalog.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr(rag, "open_workbench", lambda data=None, read_only=False: Bench(tmp_path))
+
+    def invoke(*arguments: str, fails: bool = False) -> Result:
+        result = CliRunner().invoke(provider, arguments)
+        assert fails == (result.exception is not None), result.output
+        return result
+
+    return invoke
+
+
+def test_add_list_test_remove(run: Run, server: FaultServer) -> None:
+    """The way of a provider from its name to its end; adding it makes no call, testing makes one."""
+    added: dict[str, Any] = json.loads(
+        run(
+            "add", "lab", "--base-url", server.openai_url, "--key-env", "FAULT_KEY", "--model", "gpt-6-sol", "--json"
+        ).stdout
+    )
+    assert ("lab", server.openai_url, "") == (added["name"], added["base_url"], added["problem"])
+    assert "environment, ending …end9" == added["key"]
+    assert [] == server.exchanges
+    listed = json.loads(run("list", "--json").stdout)
+    assert [added] == listed["providers"]
+    (model,) = added["models"]
+    assert ("lab/gpt-6-sol", True, 1_050_000) == (model["name"], model["default"], model["context_window"])
+    assert "in 2, out 10" in model["price"]
+    tried = json.loads(run("test", "lab", "--json").stdout)
+    assert tried["ok"] and "the test cost $0." in tried["sentence"] and tried["cost_usd"] > 0
+    assert "Removed lab" in run("remove", "lab").stdout
+    assert "No provider is set up" in run("list").stdout
+
+
+def test_no_output_holds_a_key(run: Run, server: FaultServer) -> None:
+    """Only its last four characters, wherever it is from."""
+    outputs = [
+        run("add", "lab", "--base-url", server.openai_url, "--key-env", "FAULT_KEY", "--model", "401").output,
+        run("list").output,
+        run("test", "lab", fails=True).output,
+    ]
+    assert not [o for o in outputs if KEY in o or KEY[:16] in o]
+
+
+def test_a_missing_key_is_said_when_it_is_added(run: Run) -> None:
+    """The provider is kept; the sentence goes to stderr and says which variable to set."""
+    result = run("add", "openai")
+    assert "Added openai: https://api.openai.com/v1" in result.stdout
+    assert "set OPENAI_API_KEY" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("add", "local"), "cannot be the name"),
+        (("add", "x", "--base-url", "http://api.example.com"), "use https"),
+        (("test", "nobody"), "no provider 'nobody'"),
+        (("remove", "nobody"), "no provider 'nobody'"),
+    ],
+)
+def test_mistakes_are_one_sentence(run: Run, arguments: tuple[str, ...], words: str) -> None:
+    """An expected failure, which the command line prints and ends with 1."""
+    error = run(*arguments, fails=True).exception
+    assert isinstance(error, ProviderError) and words in str(error)
+
+
+def test_a_failed_test_is_a_failure(run: Run, server: FaultServer) -> None:
+    """Its sentence is the provider's own trouble."""
+    run("add", "lab", "--base-url", server.openai_url, "--key-env", "FAULT_KEY", "--model", "401")
+    error = run("test", "lab", fails=True).exception
+    assert isinstance(error, RagError) and "rejected the key ending …end9" in str(error)
+
+
+def test_the_kinds_are_those_there_are() -> None:
+    """The command line may not look below the facade, so it has a list of its own."""
+    assert set(KINDS) == set(PRESETS)
