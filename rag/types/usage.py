@@ -42,3 +42,10 @@ class UsageRecord:
     duration_ms: float | None
     items: int = 0
     """Texts embedded, or answers written."""
+    estimated_cost_usd: float | None = None
+    """From estimated tokens where the provider reported none; never part of `cost_usd`."""
+    unit_price: str = ""
+    """The price at the time of the call."""
+    request_id: str = ""
+    error_kind: str = ""
+    """`ProviderError.kind` of a failed call."""

@@ -23,7 +23,7 @@ By = Literal["day", "model", "action"]
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 _COLUMNS = (
     "id", "at", "action", "provider", "model", "status", "items", *_TOKENS, "estimated", "cost_usd", "price_source", "cached",
-    "ttft_ms", "duration_ms",
+    "ttft_ms", "duration_ms", "estimated_cost_usd", "unit_price", "request_id", "error_kind",
 )  # fmt: skip
 _usage = sa.table("usage", *(sa.column(name) for name in _COLUMNS))
 
@@ -60,6 +60,9 @@ class Ledger:
             "cost_usd": None,
             "price_source": "unknown",
             "cached": False,
+            "unit_price": "",
+            "request_id": "",
+            "error_kind": "",
         }
         with self._engine.begin() as connection:
             # RETURNING, for a table without a declared key gives no inserted id
@@ -77,8 +80,15 @@ class Ledger:
         duration_ms: float | None = None,
         cached: bool = False,
         items: int | None = None,
+        request_id: str = "",
+        error_kind: str = "",
+        estimated_cost_usd: float | None = None,
+        unit_price: str = "",
     ) -> None:
-        """Close the row with what the call used; `items` None keeps the number given at the start."""
+        """Close the row with what the call used; `items` None keeps the number given at the start.
+
+        `unit_price` is the price at the time of the call, so that history is never computed anew.
+        """
         values: dict[str, Any] = {
             "status": status,
             **{name: getattr(usage, name) for name in _TOKENS},
@@ -88,6 +98,10 @@ class Ledger:
             "ttft_ms": ttft_ms,
             "duration_ms": duration_ms,
             "cached": cached,
+            "request_id": request_id,
+            "error_kind": error_kind,
+            "estimated_cost_usd": estimated_cost_usd,
+            "unit_price": unit_price,
         }
         if items is not None:
             values["items"] = items
@@ -185,4 +199,8 @@ def _record(row: sa.Row[*tuple[Any, ...]]) -> UsageRecord:
         ttft_ms=row.ttft_ms,
         duration_ms=row.duration_ms,
         items=row.items,
+        estimated_cost_usd=row.estimated_cost_usd,
+        unit_price=row.unit_price,
+        request_id=row.request_id,
+        error_kind=row.error_kind,
     )

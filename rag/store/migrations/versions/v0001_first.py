@@ -109,6 +109,10 @@ def upgrade() -> None:
         sa.Column("cached", sa.Boolean, nullable=False),
         sa.Column("ttft_ms", sa.Float),
         sa.Column("duration_ms", sa.Float),
+        sa.Column("estimated_cost_usd", sa.Float),
+        sa.Column("unit_price", sa.String, nullable=False),
+        sa.Column("request_id", sa.String, nullable=False),
+        sa.Column("error_kind", sa.String, nullable=False),
     )
     op.create_index("usage_at", "usage", ["at"])
     op.create_table(
