@@ -168,9 +168,6 @@ class Visitor:
         self.page.locator("section.turn", has_text=question).locator(".meta").wait_for(timeout=30_000)
         return self.idle()
 
-    def shadow(self, key: str) -> str:
-        """Return the script expression of a component's own tree; `key` as Streamlit writes it into the class."""
-        return f"document.querySelector('.st-key-{key} [data-testid=stBidiComponentIsolated]').shadowRoot"
-
     def text(self, key: str) -> str:
-        return str(self.page.evaluate(f"{self.shadow(key)}.querySelector('.surface').innerText"))
+        """Return what a drawn tree shows; `key` as Streamlit writes it into the class."""
+        return self.page.locator(f".st-key-{key} .surface").inner_text(timeout=15_000)

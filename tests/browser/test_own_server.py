@@ -1,4 +1,4 @@
-"""A poisoned document, name and answer reach every page, and the browser asks nobody for anything."""
+"""On a server of their own: a poisoned document that calls nobody, work that is stopped, a page that fails."""
 
 from __future__ import annotations
 
@@ -140,3 +140,18 @@ def test_an_unforeseen_error_is_one_sentence(browser: Browser, tmp_path: Path) -
         assert "This page failed (ZeroDivisionError)" in shown
         assert "secret detail" not in shown and "broken.py" not in shown and "Traceback" not in shown
         tab.page.close()
+
+
+def test_a_stopped_job_keeps_what_is_finished(browser: Browser, own_server: Server) -> None:
+    """Stop ends the work at once: the report says so, and a document that was not finished is not in the library."""
+    tab = Visitor(browser, own_server)
+    long = " ".join(
+        f"Paragraph {n} of the keeper's diary tells of wind, rain and {n} ships." for n in range(9000)
+    ).encode()
+    tab.go("documents").drop(("short.txt", b"The tower is tall. " * 30), ("long.txt", long))
+    tab.page.locator(".st-key-preview-add button").click()
+    tab.page.get_by_role("button", name="Stop").click(timeout=60_000)
+    tab.page.locator(".st-key-documents-report").wait_for(timeout=60_000)
+    assert "stopped" in tab.idle().text("documents-report")
+    assert "long.txt" not in tab.text("documents-report")
+    tab.page.close()
