@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import tomllib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ from rag.types import ChunkOptions, Collection, Document, GenerateOptions, Stop,
 from rag.usage.ledger import Ledger
 
 if TYPE_CHECKING:
+    from rag.providers.gateway import Gateway, ModelCard
     from rag.store.index import VectorIndex
     from rag.store.vectors import VectorTable
 
@@ -113,6 +115,8 @@ class Workbench:
         self._index_lock = threading.RLock()
         self._index_problem = ""
         self._tables: Recent[str, VectorTable] = Recent(4)
+        self._gateway: Gateway | None = None
+        self._gateway_lock = threading.Lock()
 
     @classmethod
     def open(cls, settings: Settings | None = None, *, read_only: bool = False) -> Workbench:
@@ -139,6 +143,7 @@ class Workbench:
         self.jobs.stop_all()
         for stream in self.answers.values():
             stream.stop()
+        self._close_gateway()
         with self._index_lock:
             if self._index is not None:
                 self._index.close()
@@ -203,7 +208,32 @@ class Workbench:
         return [
             ModelInfo(providers.DEFAULT_EMBEDDING_MODEL, "embedding", providers.local_model_problem(), embedding),
             ModelInfo(GenerateOptions().model, "chat", "", extracts),
+            *(_remote_info(card) for card in self.gateway.models()),
         ]
+
+    # --- remote models ---
+
+    @property
+    def gateway(self) -> Gateway:
+        """The way to remote models, set up at first use; contacts nobody by itself."""
+        from rag.providers.gateway import Gateway
+        from rag.store.responses import FILE_NAME, Responses
+
+        with self._gateway_lock:
+            if self._gateway is None:
+                responses = Responses(self.data_dir / FILE_NAME)
+                self._gateway = Gateway.open(
+                    self.catalog, self.ledger, self.data_dir, responses=responses, secrets=_secrets()
+                )
+            return self._gateway
+
+    def _close_gateway(self) -> None:
+        with self._gateway_lock:
+            gateway, self._gateway = self._gateway, None
+        if gateway is not None:
+            if not self.read_only:
+                gateway.keep_calibration()
+            gateway.close()
 
     def word_marks(self, text: str, terms: Sequence[str]) -> list[tuple[int, int]]:
         """Return (start, end) of each word of `text` that is one of a question's `terms` (`SearchResult.terms`), in order."""
@@ -218,7 +248,10 @@ class Workbench:
         name = model.embedding_model if isinstance(model, Collection) else model
         if not name:
             return None
-        embedder = providers.embedder(name, workers=self.settings.embed_workers)
+        if name.startswith("local/"):
+            embedder: Embedder = providers.embedder(name, workers=self.settings.embed_workers)
+        else:
+            embedder = self.gateway.embedder(name)
         if isinstance(model, Collection) and embedder.dimension != model.dimension:
             raise EmbeddingModelMismatchError(
                 f"Collection {model.name!r} was built with {name} at {model.dimension} dimensions, but the model now gives "
@@ -345,3 +378,22 @@ class Workbench:
             raise StoreReadOnlyError(
                 f"{self.data_dir} was opened for reading only; close the other program that uses it and try again."
             )
+
+
+def _remote_info(card: ModelCard) -> ModelInfo:
+    """Return a remote model with its window and price; a price that is not known is said to be unknown."""
+    window = f"{card.context_window:,} tokens" if card.context_window else "window unknown"
+    note = f"{window}; {card.price or 'price unknown'}" + (f"; retires on {card.retires}" if card.retires else "")
+    return ModelInfo(card.name, "embedding" if card.is_embedding else "chat", card.problem, note)
+
+
+def _secrets() -> dict[str, str]:
+    """Return the plain texts of `.streamlit/secrets.toml` in the working folder: keys may stand there for every front end."""
+    try:
+        content = tomllib.loads(Path(".streamlit/secrets.toml").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        log.warning("secrets.toml cannot be read; correct it or remove it")
+        return {}
+    return {name: value for name, value in content.items() if isinstance(value, str)}
