@@ -74,10 +74,13 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 
 def explain(error: Exception) -> bool:
     """Show one sentence for an error that nobody foresaw; the log has the rest. True: Streamlit shows nothing of its own."""
-    from pages.parts import shared
-
     log.error("a page failed", exc_info=error)
-    shared.show_failure(error)
+    try:
+        from pages.parts import shared
+    except ImportError:  # an incomplete installation: what explains errors is missing as well
+        st.error("The workbench could not be loaded: run `make run` again, and look into the server's log if it stays.")
+    else:
+        shared.show_failure(error)
     return True
 
 

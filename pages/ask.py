@@ -9,7 +9,7 @@ import streamlit as st
 
 import rag
 from pages.parts import answers, passage, shared
-from pages.parts.safe_text import draw, el, label, paragraphs, say, visible
+from pages.parts.safe_text import Node, draw, el, label, paragraphs, say, visible
 from rag import RagError, Workbench
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _follow(stream: AnswerStream) -> None:
     st.rerun()
 
 
-def _nearest(bench: Workbench, turn: Turn) -> list[list]:
+def _nearest(bench: Workbench, turn: Turn) -> list[Node]:
     """Return the nearest misses of a question that was not answered, while its search is still known."""
     stream = bench.answers.get(turn.stream_id)
     if stream is None or stream.result is None or turn.answer is None or turn.answer.finish != "not_found":

@@ -114,6 +114,7 @@ def _library(bench: Workbench, target: Collection, previewing: bool) -> None:
         _table(bench, target, documents), hide_index=True, on_select="rerun", selection_mode="multi-row", key="library",
         height="content" if len(documents) < 15 else 560, row_height=36,
         column_config={
+            "Document": st.column_config.TextColumn(width=270),
             "Pages": st.column_config.NumberColumn(width="small"),
             "Chunks": st.column_config.NumberColumn(width="small", help="In the collection chosen on the left"),
             "Added": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
@@ -132,7 +133,7 @@ def _table(bench: Workbench, target: Collection, documents: list[DocumentInfo]) 
     here = {d.id: d.chunks for d in bench.catalog.documents(target.id)}
     rows = [
         {
-            "Document": visible(d.name), "Pages": d.pages, "Chunks": here.get(d.id), "Size": shared.size(d.size_bytes),
+            "Document": visible(d.name), "Pages": d.pages or None, "Chunks": here.get(d.id), "Size": shared.size(d.size_bytes),
             "Added": d.added_at, "Collections": visible(", ".join(d.collections)), "Notes": visible(" ".join(d.warnings)),
         }
         for d in documents

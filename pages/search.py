@@ -13,7 +13,7 @@ from pages.parts.safe_text import draw, el, say, visible
 from rag import RagError, SearchOptions, Workbench
 
 if TYPE_CHECKING:
-    from rag.types import Candidates, Collection, SearchResult
+    from rag.types import Candidates, Collection, Mode, SearchResult
 
 QUESTION = "search.question"
 OPEN = "search.open"  # id of the chunk that is open in its document
@@ -81,7 +81,7 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
 
 def _options(bench: Workbench, target: Collection) -> SearchOptions:
     has_vectors = bool(target.embedding_model)
-    modes = ["hybrid", "semantic", "keyword"] if has_vectors else ["keyword"]
+    modes: list[Mode] = ["hybrid", "semantic", "keyword"] if has_vectors else ["keyword"]
     mode = st.segmented_control(
         "Mode", modes, default=modes[0], required=True, format_func=str.capitalize, key=f"search.mode.{has_vectors}",
         persist_state="session", width="stretch",
@@ -103,7 +103,7 @@ def _options(bench: Workbench, target: Collection) -> SearchOptions:
         "Only these documents", list(names), key=key, format_func=lambda d: visible(names[d], 60), placeholder="All documents",
         persist_state="session",
     )  # fmt: skip
-    return SearchOptions(mode or "keyword", int(top_k), threshold, weight, _POOL, tuple(sorted(only)))
+    return SearchOptions(mode, int(top_k), threshold, weight, _POOL, tuple(sorted(only)))
 
 
 def _fetch(bench: Workbench, target: Collection, question: str, options: SearchOptions) -> Candidates:

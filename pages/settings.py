@@ -11,7 +11,7 @@ from pages.parts.safe_text import Node, draw, el, visible
 from rag import Workbench
 
 if TYPE_CHECKING:
-    from rag.types import ModelInfo
+    from rag.workbench import ModelInfo
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def _data(bench: Workbench) -> None:
     folder = bench.data_dir.resolve()
     files = [p for p in folder.rglob("*") if p.is_file()]
     documents = bench.catalog.documents()
-    rows = [
+    rows: list[tuple[str, str | Node]] = [
         ("Folder", el("code", str(folder))),
         ("On disk", shared.size(sum(p.stat().st_size for p in files))),
         (

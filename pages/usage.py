@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import altair as alt
 import pandas as pd
@@ -86,10 +86,11 @@ def _by_day(by_day: list[dict[str, Any]]) -> None:
 
 
 def _totals(bench: Workbench, since: datetime | None) -> None:
+    choices: list[Literal["model", "action", "day"]] = ["model", "action", "day"]
     by = st.segmented_control(
-        "Totals by", ["model", "action", "day"], default="model", required=True, key="usage.by", format_func=lambda b: f"By {b}",
+        "Totals by", choices, default="model", required=True, key="usage.by", format_func=lambda b: f"By {b}",
         label_visibility="collapsed", persist_state="session",
-    ) or "model"  # fmt: skip
+    )  # fmt: skip
     rows = [
         {
             by.capitalize(): visible(str(t[by])), "Calls": t["calls"], "Texts": t["items"],
@@ -105,7 +106,7 @@ def _table(rows: list[dict[str, Any]], key: str, most_px: int) -> None:
     number = st.column_config.NumberColumn(format="localized")
     columns = dict.fromkeys(("Calls", "Texts", "Tokens read", "Tokens written"), number)
     when = {"When": st.column_config.DatetimeColumn(format="D MMM, HH:mm:ss")}
-    height = most_px if (len(rows) + 1) * 34 > most_px else "content"
+    height: Literal["content"] | int = most_px if (len(rows) + 1) * 34 > most_px else "content"
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, row_height=34, height=height, key=key, column_config=columns | when
     )

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages.parts.safe_text import label
-from pages.parts.shared import duration
 from rag import Workbench
 
 if TYPE_CHECKING:
     from rag.jobs import Job
 
 _REFRESH_S = 0.4
+_QUIET = {"warm-up", "tidy"}  # of no interest to the user
 
 
 def latest(bench: Workbench, kind: str) -> Job[Any] | None:
@@ -28,10 +28,19 @@ def put_away(job: Job[Any]) -> None:
 
 
 def summary(bench: Workbench) -> None:
-    """Name the running jobs in the sidebar, whatever page is open."""
-    for job in bench.jobs.running():
-        if job.kind != "warm-up":
-            st.caption(f":material/progress_activity: {label(job.title)}…")
+    """Name the running jobs in the sidebar, whatever page is open; the page reruns once they have ended."""
+    jobs = [job for job in bench.jobs.running() if job.kind not in _QUIET]
+    if jobs:
+        _summarize(jobs)
+
+
+@st.fragment(run_every=1.0)
+def _summarize(jobs: list[Job[Any]]) -> None:
+    if not any(job.running for job in jobs):
+        st.rerun()
+    for job in jobs:
+        share = f" {job.progress.share:.0%}" if job.progress.total else ""
+        st.caption(f":material/progress_activity: {label(job.title)}…{share}")
 
 
 def progress(job: Job[Any]) -> None:
@@ -60,5 +69,10 @@ def _words(job: Job[Any]) -> str:
     if now.total and 0 < now.done < now.total:
         parts.append(f"{now.rate_per_s:.0f} {now.unit}/s")
         if now.remaining_s is not None:
-            parts.append(f"{duration(now.remaining_s * 1000)} left")
+            parts.append(f"{_rough(now.remaining_s)} left")
     return " · ".join(parts)
+
+
+def _rough(seconds: float) -> str:
+    """Return "17 s" or "4 min": an estimate has no decimals."""
+    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"

@@ -106,8 +106,8 @@ def _page_image(_bench: Workbench, document_id: str, number: int, span: tuple[in
 
 def _trimmed(jpeg: bytes) -> bytes:
     """Cut off margins of one colour, but for a small rest: a third more of the column is left for the words."""
-    with Image.open(io.BytesIO(jpeg)) as page:
-        page = page.convert("RGB")
+    with Image.open(io.BytesIO(jpeg)) as opened:
+        page = opened.convert("RGB")
         paper = Image.new("RGB", page.size, page.getpixel((2, 2)))
         ink = ImageChops.difference(page, paper).convert("L").point(lambda level: 255 * (level > 24)).getbbox()
         if ink is None:

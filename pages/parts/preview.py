@@ -48,11 +48,11 @@ def show(bench: Workbench, target: Collection, files: Sequence[Upload], *, add: 
 def _chunk_options(target: Collection) -> ChunkOptions:
     kept = target.options
     size = live_slider(
-        "Chunk size", key="preview.size", low=40, high=400, step=10, value=kept.chunk_size_tokens, unit=" tokens",
+        "Chunk size", key=f"preview.size.{target.id}", low=40, high=400, step=10, value=kept.chunk_size_tokens, unit=" tokens",
         mark=kept.chunk_size_tokens, mark_title="what this collection uses",
     )  # fmt: skip
     overlap = live_slider(
-        "Overlap", key="preview.overlap", low=0, high=size // 2, step=5, value=kept.overlap_tokens, unit=" tokens",
+        "Overlap", key=f"preview.overlap.{target.id}", low=0, high=size // 2, step=5, value=kept.overlap_tokens, unit=" tokens",
         mark=min(kept.overlap_tokens, size // 2), mark_title="what this collection uses",
     )  # fmt: skip
     return ChunkOptions(int(size), int(overlap))

@@ -43,7 +43,7 @@ def prepare(data: Path) -> None:
 def take_all(tab: Visitor, ending: str) -> None:
     report = next(SAMPLES.glob("*.pdf"))
     tab.go("documents").drop((report.name, report.read_bytes()))
-    overlap = tab.page.locator(".st-key-preview-overlap-slider input")
+    overlap = tab.page.locator("[class*=st-key-preview-overlap] input")
     overlap.focus()
     for _ in range(5):
         overlap.press("ArrowRight")

@@ -9,6 +9,10 @@ Visit = Callable[..., Any]
 TEXT = ("The tower of Brackwater stands forty metres tall. It was built in 1911 from local stone.\n\n" * 40).encode()
 
 
+def slide(page: Any, name: str, value: float) -> None:
+    page.pick(f"preview.{name}.{page.bench.collection().id}", value)
+
+
 def test_an_empty_library_says_what_to_do(visit: Visit) -> None:
     """A first visitor reads how to begin."""
     assert "No documents yet" in visit("documents").drawn("documents.empty")
@@ -27,10 +31,10 @@ def test_the_sliders_cut_anew(visit: Visit) -> None:
     """A smaller chunk size gives more chunks at once; overlap is marked in the text."""
     page = visit("documents").drop(("tower.txt", TEXT))
     before = page.drawn("preview.facts")
-    page.pick("preview.size", 60.0)
+    slide(page, "size", 60.0)
     assert before != page.drawn("preview.facts")
     assert "overlap" not in page.drawn("preview.legend")
-    page.pick("preview.overlap", 20.0)
+    slide(page, "overlap", 20.0)
     assert "overlap" in page.drawn("preview.legend")
 
 
@@ -62,7 +66,7 @@ def test_known_and_replaced_files_are_told(visit: Visit) -> None:
 def test_other_options_go_into_a_new_collection(visit_with_samples: Visit) -> None:
     """A filled collection keeps the options that made it; what is on screen is offered as a new one, and then chosen."""
     page = visit_with_samples("documents").drop(("tower.txt", TEXT))
-    page.pick("preview.size", 80.0)
+    slide(page, "size", 80.0)
     page.press("Add to the new collection").finish("ingest")
     sizes = {c.name: c.options.chunk_size_tokens for c in page.bench.catalog.collections()}
     assert {"main": 200, "main 80/0": 80} == sizes
@@ -72,7 +76,7 @@ def test_other_options_go_into_a_new_collection(visit_with_samples: Visit) -> No
 def test_an_empty_collection_takes_the_options_on_screen(visit: Visit) -> None:
     """Nothing is lost by changing what holds nothing."""
     page = visit("documents").drop(("tower.txt", TEXT))
-    page.pick("preview.size", 80.0)
+    slide(page, "size", 80.0)
     page.press("Add 1 document").finish("ingest")
     assert [80] == [c.options.chunk_size_tokens for c in page.bench.catalog.collections()]
 
