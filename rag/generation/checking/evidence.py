@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 
 from rag.generation.checking.amounts import Amount, amounts
@@ -17,6 +18,9 @@ from rag.types import Hit
 
 Span = tuple[int, int]
 
+_JOINTS = re.compile(r"[-_.]+")
+"""What stands for blanks in a file's name."""
+
 
 class Passage:
     """A chunk as evidence. Offsets are into `text`, which is the chunk's own; heading and document name only add words."""
@@ -29,11 +33,16 @@ class Passage:
 
     @classmethod
     def of(cls, hit: Hit, marker: int) -> Passage:
-        return cls(hit.chunk.text, context=f"{hit.chunk.heading}\n{hit.document_name}", marker=marker)
+        name = _JOINTS.sub(" ", hit.document_name)
+        return cls(hit.chunk.text, context=f"{hit.chunk.heading}\n{name}", marker=marker)
 
     @cached_property
     def sentences(self) -> list[Span]:
         return sentences(self.text)
+
+    def window(self, first: int, end: int) -> str:
+        """Return the text of the sentences from `first` up to `end`, which is not among them."""
+        return self.text[self.sentences[first][0] : self.sentences[end - 1][1]] if first < end else ""
 
     @cached_property
     def stems(self) -> list[frozenset[str]]:

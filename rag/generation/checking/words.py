@@ -21,6 +21,25 @@ _HELPERS = frozenset(
 )
 SILENT = frozenset(stem for word in STOP_WORDS for stem in terms(word)) | _HELPERS
 """Stems that do not count when two sentences are compared."""
+_IRREGULAR = {
+    past: terms(base)[0]
+    for base, forms in (
+        entry.split(":")
+        for entry in (
+            "feed:fed lead:led lose:lost hold:held keep:kept leave:left give:gave,given take:took,taken write:wrote,written "
+            "speak:spoke,spoken choose:chose,chosen rise:rose,risen fall:fell,fallen grow:grew,grown know:knew,known draw:drew,drawn "
+            "build:built buy:bought bring:brought think:thought teach:taught catch:caught sell:sold tell:told find:found pay:paid "
+            "say:said make:made send:sent spend:spent lend:lent meet:met win:won sit:sat stand:stood begin:began,begun run:ran "
+            "break:broke,broken freeze:froze,frozen steal:stole,stolen drive:drove,driven ride:rode,ridden shrink:shrank,shrunk "
+            "swim:swam,swum drink:drank,drunk see:saw,seen go:went,gone come:came become:became wear:wore,worn bear:bore,born "
+            "child:children man:men woman:women foot:feet tooth:teeth half:halved,halves mean:meant sleep:slept deal:dealt feel:felt "
+            "die:dead,death live:alive,life,lives able:ability long:length high:height deep:depth wide:width strong:strength"
+        ).split()
+    )
+    for form in forms.split(",")
+    for past in terms(form)
+}
+"""Stems of forms that no rule of English endings reaches, with the stem of their word."""
 _LETTER = re.compile(r"(?<=[a-z] )[A-HJ-Z](?![\w.’'])")
 _DIGIT = re.compile(r"\d")
 
@@ -32,7 +51,7 @@ def told_stems(text: str, start: int, end: int, without: Sequence[Span] = ()) ->
     """
     part = text[start:end]
     stems = {
-        stem
+        _IRREGULAR.get(stem, stem)
         for a, b, stem in word_spans(part)
         if stem not in SILENT
         and not _DIGIT.search(stem)

@@ -1,0 +1,134 @@
+"""Sentences of an answer as claims: without their markers and Markdown, with the markers that stand behind them.
+
+An answer breaks lines where it means to, so each line is taken by itself; list items stand under the line that introduces them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from rag.generation.markers import NOT_SENT, SHOWN
+from rag.text import sentences
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    start: int
+    end: int
+    """Of the sentence in the answer's text, the markers behind it left out."""
+    text: str
+    """What it says, without markers and Markdown."""
+    places: tuple[int, ...]
+    """For each character of `text`, its offset in the answer."""
+    markers: tuple[int, ...] = ()
+    needs_source: bool = True
+
+    def span(self, start: int, end: int) -> Span:
+        """Return where a part of `text` stands in the answer."""
+        return self.places[start], self.places[end - 1] + 1
+
+
+_HIDDEN = re.compile(
+    rf"[ \t]*(?:{SHOWN.pattern}|{NOT_SENT.pattern})|\*\*|__|~~|(?<![\w*])[*_](?=\w)|(?<=[\w.,!?])[*_](?![\w*])|`+"
+)
+_LEAD = re.compile(r"[ \t>]*(?:(?:[-*+•]|\d{1,3}[.)]|\([a-z\d]{1,3}\))[ \t]+|#{1,6}[ \t]+)*")
+_HEADING = re.compile(r"[ \t>]*#{1,6}[ \t]|[ \t>]*\*\*[^*\n]{1,80}\*\*:?[ \t]*\Z|[ \t]*[-=*_]{3,}[ \t]*\Z")
+_ITEM = re.compile(r"[ \t>]*(?:[-*+•]|\d{1,3}[.)]|\([a-z\d]{1,3}\))[ \t]")
+_RULE = re.compile(r"[ \t>|:+-]*\Z")
+_FENCE = re.compile(r"[ \t>]*(?:```|~~~)")
+_BOILERPLATE = re.compile(
+    r"\s*(?:(?:here(?:'s| is| are)|below (?:is|are)|in (?:summary|short|conclusion)|to (?:summari[sz]e|sum up)|let me|i (?:hope|can|could|cannot|am|will|found|have)|"
+    r"please|sure|certainly|of course|yes|no|note that (?:i|the excerpts)|the following|these are|this (?:answer|summary)|if you|would you|feel free|sources?:|references?:)\b.{0,60}"
+    r"|(?:based on|according to) the (?:\w+ )?(?:excerpts?|documents?|sources?|passages?|context|information)\b[^.]{0,30})[.:!,]?\s*\Z",
+    re.IGNORECASE | re.DOTALL,
+)
+_NOT_THERE = re.compile(
+    r"\b(?:excerpts?|documents?|sources?|passages?|context|texts?|information)\b[^.]{0,60}\b(?:(?:do|does|did)(?: not|n[’']t)|not|no|nothing|silent)\b|"
+    r"\b(?:no|not) (?:\w+ ){0,3}(?:information|mention|details?|found|given|stated|mentioned|specified|provided)\b[^.]{0,60}"
+    r"\b(?:excerpts?|documents?|sources?|passages?|context|here)\b|\bnot found in these documents\b|\bi (?:do not|don[’']t|could not|cannot|can[’']t) (?:know|find|say|tell)\b",
+    re.IGNORECASE,
+)
+_TELLS = re.compile(r"[^\W\d_]{2,}|\d")
+
+
+def claims(text: str) -> list[Claim]:
+    """Return the claims of an answer in order; headings, code, rules and questions claim nothing."""
+    return list(_claims(text))
+
+
+def _claims(text: str) -> Iterator[Claim]:
+    above: tuple[int, ...] = ()
+    in_code = in_table = False
+    for start, end in lines(text):
+        line = text[start:end]
+        if _FENCE.match(line):
+            in_code = not in_code
+            continue
+        if in_code or not line.strip() or _RULE.match(line) or _HEADING.match(line):
+            in_table = in_table and bool(line.strip())
+            continue
+        is_row = line.lstrip().startswith("|")
+        found = [_row(text, start, end)] if is_row else list(_of_line(text, start, end))
+        if is_row and not in_table:
+            in_table, found = True, []  # the head of a table
+        is_item = bool(_ITEM.match(line))
+        for claim in found:
+            yield replace(claim, markers=above) if is_item and not claim.markers else claim
+        if not is_item:
+            above = found[-1].markers if found and line.rstrip(" *]0123456789[").endswith(":") else ()
+            in_table = is_row
+
+
+def lines(text: str) -> list[Span]:
+    breaks = [-1, *(m.start() for m in re.finditer("\n", text)), len(text)]
+    return [(a + 1, b) for a, b in pairwise(breaks)]
+
+
+def _row(text: str, start: int, end: int) -> Claim:
+    """Return a row of a table as one claim."""
+    bare, places, markers = bared(text, start, end)
+    numbers = tuple(dict.fromkeys(n for _, n in markers))
+    return Claim(start, end, bare, tuple(places), numbers, bool(re.search(r"\d", bare)))
+
+
+def _of_line(text: str, start: int, end: int) -> Iterator[Claim]:
+    lead = _LEAD.match(text, start, end)
+    bare, places, markers = bared(text, lead.end() if lead else start, end)
+    spans = sentences(bare)
+    for i, (first, last) in enumerate(spans):
+        until = spans[i + 1][0] if i + 1 < len(spans) else len(bare) + 1
+        since = first if i else -1
+        own = tuple(dict.fromkeys(n for at, n in markers if since < at < until))
+        said = bare[first:last]
+        yield Claim(
+            places[first], places[last - 1] + 1, said, tuple(places[first:last]), own, not needs_no_source(said)
+        )
+
+
+def bared(text: str, start: int, end: int) -> tuple[str, list[int], list[tuple[int, int]]]:
+    """Return a part of an answer without markers and Markdown, where each character stood, and (place in it, number) of each marker."""
+    signs: list[str] = []
+    places: list[int] = []
+    markers: list[tuple[int, int]] = []
+    at = start
+    for found in _HIDDEN.finditer(text, start, end):
+        signs.extend(text[at : found.start()])
+        places.extend(range(at, found.start()))
+        if found.group(1):
+            markers.append((len(signs), int(found.group(1))))
+        at = found.end()
+    signs.extend(text[at:end])
+    places.extend(range(at, end))
+    return "".join(signs), places, markers
+
+
+def needs_no_source(said: str) -> bool:
+    """Tell whether a sentence says nothing that a document could support: an introduction, a question, or that nothing was found."""
+    if not _TELLS.search(said) or said.rstrip().endswith(("?", ":")):
+        return True
+    return bool(_BOILERPLATE.match(said) or _NOT_THERE.search(said))

@@ -1,0 +1,146 @@
+"""Find the words of a chunk that a claim rests on, as exact offsets."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from rag.generation.checking.evidence import Passage
+from rag.generation.checking.figures import Sentence, check_figures
+from rag.generation.checking.meaning import Meaning
+from rag.generation.checking.support import share
+from rag.generation.checking.words import told_stems
+
+Span = tuple[int, int]
+
+_QUOTED = re.compile(r"[\"“„«](?P<inside>[^\"“”„«»\n]{12,400})[\"”»]")
+_FOLDED = {
+    **dict.fromkeys("‘’‚‛′`´", "'"),
+    **dict.fromkeys("“”„‟″«»", '"'),
+    **dict.fromkeys("‐‑‒–—―−", "-"),
+    **dict.fromkeys("【［〔", "["),
+    **dict.fromkeys("】］〕", "]"),
+    "…": "...",
+}
+_SECOND_ADDS = 0.12
+"""How much more of a claim the next sentence must hold to be quoted too."""
+_FIGURE = 0.5
+"""What a figure counts in the choice of a quote, in words of the claim."""
+
+
+def locate(quote: str, text: str) -> Span | None:
+    """Return where a text has a quote, whatever the blanks, line breaks, case, quotation marks and hidden characters.
+
+    >>> locate("the “first”  half", 'It is the "first"\\nhalf.')
+    (6, 22)
+    """
+    wanted, _ = _comparable(quote)
+    wanted = wanted.strip(" ")
+    if not wanted:
+        return None
+    there, places = _comparable(text)
+    at = there.find(wanted)
+    return None if at < 0 else (places[at], places[at + len(wanted) - 1] + 1)
+
+
+def _comparable(text: str) -> tuple[str, list[int]]:
+    """Return a text made comparable, and for each of its characters the offset that it comes from."""
+    signs: list[str] = []
+    places: list[int] = []
+    for at, sign in enumerate(text):
+        for plain in _plain(sign):
+            if plain == " " and (not signs or signs[-1] == " "):
+                continue
+            signs.append(plain)
+            places.append(at)
+    return _without_parted_brackets("".join(signs), places)
+
+
+def _plain(sign: str) -> Iterator[str]:
+    if sign.isascii() and sign.isprintable():
+        yield sign.lower()
+    elif sign.isspace():
+        yield " "
+    elif sign in _FOLDED:
+        yield from _FOLDED[sign]
+    elif unicodedata.category(sign) not in ("Cf", "Cc", "Mn"):
+        yield from unicodedata.normalize("NFKC", sign).casefold()
+
+
+def _without_parted_brackets(text: str, places: list[int]) -> tuple[str, list[int]]:
+    """Undo the blanks in `[ 7 ]`, which the prompt puts into a document's bracketed numbers."""
+    keep = [True] * len(text)
+    for found in re.finditer(r"\[( ?)\d[^\[\]]{0,60}?( ?)\]", text):
+        for group in (1, 2):
+            if found.group(group):
+                keep[found.start(group)] = False
+    return "".join(s for s, k in zip(text, keep, strict=True) if k), [p for p, k in zip(places, keep, strict=True) if k]
+
+
+def best_quote(claim: str, passage: Passage, meaning: Meaning | None = None) -> Span:
+    """Return the span of a passage's text that a claim rests on: words that it quotes, else a sentence or two in a row.
+
+    Where nothing of the claim stands in the passage it is the whole passage, without the white space around it.
+    """
+    if (verbatim := _verbatim(claim, passage.text)) is not None:
+        return verbatim
+    scores = _scores(claim, passage, meaning)
+    if not scores or max(scores) <= 0:
+        return _whole(passage.text)
+    best = max(range(len(scores)), key=lambda i: (scores[i], -i))
+    first, last = _with_neighbour(claim, passage, best)
+    return passage.sentences[first][0], passage.sentences[last][1]
+
+
+def _verbatim(claim: str, text: str) -> Span | None:
+    spans = [span for m in _QUOTED.finditer(claim) if (span := locate(m["inside"], text)) is not None]
+    return max(spans, key=lambda span: span[1] - span[0], default=None)
+
+
+def _scores(claim: str, passage: Passage, meaning: Meaning | None) -> list[float]:
+    """Return how well each sentence of a passage carries a claim; 0 for one that has nothing of it."""
+    stems = told_stems(claim, 0, len(claim))
+    words = [share(stems, there) if stems else 0.0 for there in passage.stems]
+    figures = _figures(claim, passage)
+    weight = _FIGURE * max(1, len(stems)) / max(1, len(stems) + len(figures))
+    scores = [
+        w + weight * sum(start <= at < end for at in figures)
+        for w, (start, end) in zip(words, passage.sentences, strict=True)
+    ]
+    if meaning is None or max(scores, default=0.0) >= 0.6:
+        return scores
+    return [s + max(0.0, meaning.to_sentence(claim, passage, i) - 0.4) for i, s in enumerate(scores)]
+
+
+def _figures(claim: str, passage: Passage) -> list[int]:
+    """Return where the passage has the figures of a claim."""
+    places = []
+    for check in check_figures(Sentence(claim, passage.capitals), [passage]):
+        if check.verdict == "supported" and (at := passage.text.find(check.found_as)) >= 0:
+            places.append(at)
+    return places
+
+
+def _with_neighbour(claim: str, passage: Passage, best: int) -> Span:
+    """Return the first and last sentence: the best one, with a neighbour that adds a good part of the claim."""
+    stems = told_stems(claim, 0, len(claim))
+    alone = share(stems, passage.stems[best]) if stems else 1.0
+    pairs = [
+        (share(stems, passage.stems[best] | passage.stems[i]), i)
+        for i in (best - 1, best + 1)
+        if 0 <= i < len(passage.stems)
+    ]
+    gained, other = max(pairs, default=(0.0, best), key=lambda pair: pair[0])
+    return (min(best, other), max(best, other)) if stems and gained - alone >= _SECOND_ADDS else (best, best)
+
+
+def _whole(text: str) -> Span:
+    start = len(text) - len(text.lstrip())
+    return (start, max(start, len(text.rstrip()))) if text.strip() else (0, len(text))
+
+
+def stands_in(tail: str, texts: Sequence[str]) -> bool:
+    """Tell whether one of the texts has the end of a quotation, bracketed number and all, word for word."""
+    words = tail.split()[-6:]
+    return len(words) > 1 and any(locate(" ".join(words), text) is not None for text in texts)
