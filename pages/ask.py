@@ -148,7 +148,7 @@ def _follow(stream: AnswerStream) -> None:
     """Show the text as it comes. Whatever ends this page run, the worker goes on; only Stop ends the answer."""
     draw(el("section.turn", el("div.question", stream.question)), key="ask.asked")
     st.button("Stop", key="ask.stop", icon=":material/stop:", on_click=stream.stop)
-    slot = st.empty()
+    slot = st.container(key="ask.running").empty()
     text, drawn = "", 0.0
     for piece in stream.tail():
         text += piece

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.harness import Server, Visitor, served
+import rag
+from tests.browser.harness import ROOT, Server, Visitor, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+    from rag import Upload
 
 
 class Canary(ThreadingHTTPServer):
@@ -154,4 +157,53 @@ def test_a_stopped_job_keeps_what_is_finished(browser: Browser, own_server: Serv
     tab.page.locator(".st-key-documents-report").wait_for(timeout=60_000)
     assert "stopped" in tab.idle().text("documents-report")
     assert "long.txt" not in tab.text("documents-report")
+    tab.page.close()
+
+
+SLOW = """
+import time
+import streamlit as st
+import app as workbench
+from rag.generation.extractive import ExtractiveModel
+
+quick = ExtractiveModel.stream
+
+def slow(self, request, stop):
+    for event in quick(self, request, stop):
+        time.sleep(0.12)
+        yield event
+
+ExtractiveModel.stream = slow
+app = st.App({frame!r}, lifespan=workbench.lifespan, on_script_error=workbench.explain)
+"""
+
+
+@pytest.fixture
+def slow_server(browser: Browser, tmp_path: Path, samples: list[Upload]) -> Iterator[Server]:
+    """The sample documents, answered at the speed of a remote model."""
+    with rag.open_workbench(tmp_path / "data") as bench:
+        rag.ingest(bench, samples)
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW.format(frame=str(ROOT / "pages" / "_frame.py")), encoding="utf-8")
+    with served(tmp_path / "data", script) as server:
+        yield server
+
+
+def test_an_answer_streams_stops_and_survives(browser: Browser, slow_server: Server) -> None:
+    """Words appear while the model writes; another page does not end them; Stop does, at once, and keeps what is there."""
+    tab = Visitor(browser, slow_server).go("ask")
+    tab.page.get_by_test_id("stChatInputTextArea").fill("Why was turbine 3 out of service and for how long?")
+    tab.page.keyboard.press("Enter")
+    running = tab.page.locator(".st-key-ask-running")
+    running.get_by_text("turbine").first.wait_for(timeout=15_000)
+    first = len(running.inner_text())
+    tab.page.wait_for_timeout(1000)
+    assert len(running.inner_text()) > first
+    tab.page.get_by_test_id("stSidebarNavLink").filter(has_text="Usage").click()
+    tab.idle()
+    tab.page.get_by_test_id("stSidebarNavLink").filter(has_text="Ask").click()
+    running.get_by_text("turbine").first.wait_for(timeout=15_000)
+    tab.page.get_by_role("button", name="Stop").click()
+    tab.page.locator(".chip", has_text="Stopped").wait_for(timeout=3_000)
+    assert "turbine" in tab.text("ask-turns")
     tab.page.close()
