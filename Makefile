@@ -87,7 +87,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 samples: $(VENV)/.dev
-	$(BIN)/python data/samples/source/make_pdf.py
+	$(BIN)/python data/samples-source/make_pdf.py
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/generate.py

@@ -7,15 +7,15 @@ over the catalog's vectors and never touches the index.
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import tomllib
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from rag import providers
 from rag.errors import (
@@ -28,6 +28,7 @@ from rag.errors import (
 )
 from rag.jobs import Job, Jobs
 from rag.providers.base import Embedder
+from rag.recent import Recent
 from rag.settings import Settings
 from rag.store.catalog import Catalog
 from rag.store.keywords import word_spans
@@ -40,45 +41,13 @@ if TYPE_CHECKING:
     from rag.store.index import VectorIndex
     from rag.store.vectors import VectorTable
 
-K = TypeVar("K")
-V = TypeVar("V")
 log = logging.getLogger(__name__)
 
 _LONGEST_CALL = timedelta(hours=1)  # a call that began earlier and has not ended was cut off by a crash
+_PROMPT_KEY = "prompt_delimiter_seed"
 CATALOG_FILE = "catalog.sqlite3"
 KEYWORD_ONLY_THRESHOLD = 0.5
 """Default threshold of a collection without vectors, whose match score is coverage alone."""
-
-
-class Recent(Generic[K, V]):
-    """A dict that forgets what was not used for longest. Safe from any thread."""
-
-    def __init__(self, most: int, *, may_forget: Callable[[V], bool] = lambda value: True) -> None:
-        self._most, self._may_forget = most, may_forget
-        self._items: OrderedDict[K, V] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: K) -> V | None:
-        with self._lock:
-            if key in self._items:
-                self._items.move_to_end(key)
-            return self._items.get(key)
-
-    def __setitem__(self, key: K, value: V) -> None:
-        with self._lock:
-            self._items[key] = value
-            self._items.move_to_end(key)
-            spare = len(self._items) - self._most
-            for old in [k for k, v in self._items.items() if k != key and self._may_forget(v)][: max(0, spare)]:
-                del self._items[old]
-
-    def values(self) -> list[V]:
-        with self._lock:
-            return list(self._items.values())
-
-    def pop(self, key: K) -> V | None:
-        with self._lock:
-            return self._items.pop(key, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +102,8 @@ class Workbench:
         try:
             bench = cls(settings, Catalog.open(path), lock)
             bench.ledger.close_interrupted(datetime.now(UTC) - _LONGEST_CALL)
+            if not bench.catalog.setting(_PROMPT_KEY):
+                bench.catalog.set_setting(_PROMPT_KEY, secrets.token_hex(16))
             return bench
         except BaseException:
             lock.release()
@@ -212,6 +183,11 @@ class Workbench:
         ]
 
     # --- remote models ---
+
+    @property
+    def prompt_secret(self) -> bytes:
+        """Random bytes of this data folder, which no document can know: delimiters in prompts are made from it."""
+        return bytes.fromhex(self.catalog.setting(_PROMPT_KEY) or secrets.token_hex(16))
 
     @property
     def gateway(self) -> Gateway:

@@ -1,4 +1,4 @@
-"""The command line: `rag ingest | search | ask | usage | doctor`.
+"""The command line: `rag ingest | search | ask | usage | doctor | provider`.
 
 Exit codes: 0 done, 1 an expected failure (one sentence on stderr), 2 wrong usage, 3 some files failed (each listed). With `--json`
 only JSON goes to stdout; progress and messages go to stderr.
@@ -18,6 +18,7 @@ import click
 
 import rag
 from rag import RagError
+from rag.cli.providers import provider
 from rag.cli.show import (
     answer_json,
     print_citations,
@@ -225,12 +226,20 @@ def _document_ids(bench: rag.Workbench, collection: str | None, names: tuple[str
 @cli.command()
 @click.argument("question")
 @click.option("--model", metavar="PROVIDER/MODEL", default="local/extractive", show_default=True)
+@click.option(
+    "--fallback",
+    "fallbacks",
+    multiple=True,
+    metavar="PROVIDER/MODEL",
+    help="Stands in when the model fails; repeatable.",
+)
 @_search_options
 @_data_option
 @_json_option
 def ask(
     question: str,
     model: str,
+    fallbacks: tuple[str, ...],
     top_k: int,
     threshold: float | None,
     mode: Any,
@@ -243,7 +252,7 @@ def ask(
     with rag.open_workbench(data, read_only=True) as bench:
         options = SearchOptions(mode, top_k, threshold, document_ids=_document_ids(bench, collection, documents))
         result = rag.search(bench, question, collection=collection, options=options)
-        stream = rag.generate(bench, result, options=rag.GenerateOptions(model=model))
+        stream = rag.generate(bench, result, options=rag.GenerateOptions(model=model, fallbacks=fallbacks or None))
         if not as_json:
             for piece in stream.tail():
                 click.echo(piece, nl=False)
@@ -311,3 +320,6 @@ def _opened(data: Path | None, repair: bool) -> rag.Workbench:
         if repair:
             raise
         return rag.open_workbench(data, read_only=True)
+
+
+cli.add_command(provider)

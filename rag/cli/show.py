@@ -115,13 +115,19 @@ def answer_json(question: str, answer: Answer) -> dict[str, Any]:
         },
         "model": answer.model,
         "finish": answer.finish,
+        "cached": answer.cached,
+        "note": answer.note,
     }
 
 
 def print_citations(answer: Answer) -> None:
     click.echo("\n")
-    if answer.label:
-        click.echo(f"({answer.label})")
+    if not answer.model.startswith("local/"):
+        cost = "cost unknown" if answer.cost_usd is None else f"${answer.cost_usd:.4f}"
+        click.echo(f"({answer.model}: {answer.usage.input_tokens} tokens in, {answer.usage.output_tokens} out, {cost})")
+    for remark in (answer.label, answer.note, "from the cache, free of charge" if answer.cached else ""):
+        if remark:
+            click.echo(f"({remark})")
     for c in answer.citations:
         click.echo(f"[{c.marker}] {place(c.hit.document_name, c.pages)}")
 

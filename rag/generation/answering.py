@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rag.errors import DocumentNotFoundError, ModelUnavailableError
+from rag.errors import DocumentNotFoundError
 from rag.generation import extractive
+from rag.generation.checking.meaning import Meaning
+from rag.generation.prompting import PastTurn
+from rag.generation.remote import RemoteModel
 from rag.generation.stream import AnswerStream
 from rag.providers.base import ChatModel, ChatRequest
 from rag.types import (
@@ -35,8 +38,11 @@ def generate(
     result: SearchResult,
     *,
     options: GenerateOptions = GenerateOptions(),  # noqa: B008 - frozen
+    user: str = "",
 ) -> AnswerStream:
     """Return the answer to `result.question` as it is being written, registered in `bench.answers`.
+
+    `user` tells apart visitors with keys of their own.
 
     Without hits no model is asked: the answer says so and names the nearest misses. What goes wrong on the way (a model
     that is not there, a provider that fails) ends the stream as a failed answer with the sentence in `Answer.error`.
@@ -44,19 +50,21 @@ def generate(
     stream = new_stream(bench, result.question, options)
     stream.result = result
     bench.answers[stream.id] = stream
-    return stream.start(lambda stream: answer_events(bench, stream, result, options))
+    return stream.start(lambda stream: answer_events(bench, stream, result, options, user))
 
 
 def new_stream(bench: Workbench, question: str, options: GenerateOptions) -> AnswerStream:
-    """Return a stream that is not started, with its row in the usage ledger; the row is closed when the stream ends."""
-    provider, _, model = options.model.partition("/")
-    price_source = "local" if provider == "local" else "unknown"
-    stream = AnswerStream(
-        question,
-        model=options.model,
-        label=extractive.LABEL if options.model == extractive.NAME else "",
-        price=lambda usage: 0.0 if provider == "local" else None,
-    )
+    """Return a stream that is not started; what it will use is counted in the usage ledger."""
+    is_extractive = options.model == extractive.NAME
+    stream = AnswerStream(question, model=options.model, label=extractive.LABEL if is_extractive else "")
+    if is_extractive:
+        _keep_row(bench, stream)
+    return stream
+
+
+def _keep_row(bench: Workbench, stream: AnswerStream) -> None:
+    """Keep the row of an answer that costs nothing; a remote model's attempts are each kept where they are made."""
+    provider, _, model = stream.model.partition("/")
     row = bench.ledger.start("ask", provider, model, items=1)
 
     def close_row(stream: AnswerStream, answer: Answer) -> None:
@@ -64,32 +72,36 @@ def new_stream(bench: Workbench, question: str, options: GenerateOptions) -> Ans
             row,
             status=_STATUS.get(answer.finish, "ok"),
             usage=answer.usage,
-            cost_usd=answer.cost_usd,
-            price_source=price_source,
+            cost_usd=0.0,
+            price_source="local",
             ttft_ms=answer.ttft_ms,
             duration_ms=answer.duration_ms,
         )
 
     stream.when_ended(close_row)
-    return stream
 
 
 def answer_events(
-    bench: Workbench, stream: AnswerStream, result: SearchResult, options: GenerateOptions
+    bench: Workbench,
+    stream: AnswerStream,
+    result: SearchResult,
+    options: GenerateOptions,
+    user: str = "",
+    turns: Sequence[PastTurn] = (),
 ) -> Iterator[Event]:
     """Yield the events of the answer to a search result."""
     if not result.hits:
         yield from _not_found(result)
         return
     request = ChatRequest(result.question, result.hits, result.terms, options)
-    yield from _chat_model(bench, result, options.model).stream(request, lambda: stream.stopping)
+    yield from _chat_model(bench, result, options, user, turns).stream(request, lambda: stream.stopping)
 
 
-def _chat_model(bench: Workbench, result: SearchResult, name: str) -> ChatModel:
-    """Return the chat model; the extractive one reads with the collection's own embedding model and word weights."""
-    if name != extractive.NAME:
-        raise ModelUnavailableError(f"There is no chat model {name!r} here; ask again with {extractive.NAME}.")
-    frequencies, chunks = bench.catalog.document_frequencies(result.collection.id, result.terms)
+def _chat_model(
+    bench: Workbench, result: SearchResult, options: GenerateOptions, user: str, turns: Sequence[PastTurn]
+) -> ChatModel:
+    """Return the chat model; both kinds read with the collection's own embedding model."""
+    embedder = bench.usable_embedder(result.collection)
 
     def document_of(document_id: str) -> Document | None:
         try:
@@ -97,8 +109,25 @@ def _chat_model(bench: Workbench, result: SearchResult, name: str) -> ChatModel:
         except DocumentNotFoundError:  # deleted since the search
             return None
 
-    embedder = bench.usable_embedder(result.collection)
-    return extractive.ExtractiveModel(document_of, embedder, frequencies, chunks)
+    if options.model == extractive.NAME:
+        frequencies, chunks = bench.catalog.document_frequencies(result.collection.id, result.terms)
+        return extractive.ExtractiveModel(document_of, embedder, frequencies, chunks)
+
+    def pages_of(hit: Hit, start: int, end: int) -> tuple[int, ...]:
+        document = document_of(hit.chunk.document_id) if len(hit.chunk.pages) > 1 else None
+        return document.pages_of(start, end) if document else hit.chunk.pages
+
+    # likeness of meaning is worth a few milliseconds, not a call to somebody else's server
+    meaning = Meaning(embedder) if embedder is not None and embedder.name.startswith("local/") else None
+    return RemoteModel(
+        bench.gateway,
+        options.model,
+        secret=bench.prompt_secret,
+        pages_of=pages_of,
+        meaning=meaning,
+        turns=turns,
+        user=user,
+    )
 
 
 def _not_found(result: SearchResult) -> Iterator[Event]:
@@ -108,7 +137,7 @@ def _not_found(result: SearchResult) -> Iterator[Event]:
         nearest = "; ".join(_miss(hit) for hit in result.near_misses[:_NAMED_MISSES])
         text += f" Nearest, but below the threshold of {result.threshold:.2f}: {nearest}."
     yield from (TextEvent(piece) for piece in extractive.pieces(text))
-    yield EndEvent("not_found", Usage())
+    yield EndEvent("not_found", Usage(), cost_usd=0.0)
 
 
 def _miss(hit: Hit) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag.generation.answering import answer_events, new_stream
+from rag.generation.prompting import PastTurn
 from rag.generation.stream import AnswerStream
 from rag.question import checked_question
 from rag.store.conversations import Conversation, ConversationInfo, Conversations, Turn, TurnState
@@ -39,6 +40,7 @@ def ask(
     collection: Collection | str | None = None,
     search_options: SearchOptions = SearchOptions(),  # noqa: B008 - frozen
     generate_options: GenerateOptions = GenerateOptions(),  # noqa: B008 - frozen
+    user: str = "",
 ) -> AnswerStream:
     """Add a turn to a conversation (a new one when None) and return its answer as it is being written.
 
@@ -51,6 +53,7 @@ def ask(
     if conversation_id is None:
         conversation_id = uuid.uuid4().hex
         turns.create(conversation_id, _title(question), target.name)
+    past = _past(turns.get(conversation_id))
     stream = new_stream(bench, question, generate_options)
     stream.conversation_id = conversation_id
     turns.begin_turn(conversation_id, stream.id, question)
@@ -61,9 +64,16 @@ def ask(
         from rag import search  # another verb, so through the facade
 
         stream.result = search(bench, question, collection=target, options=search_options)
-        return _saved_now_and_then(turns, stream, answer_events(bench, stream, stream.result, generate_options))
+        return _saved_now_and_then(
+            turns, stream, answer_events(bench, stream, stream.result, generate_options, user, past)
+        )
 
     return stream.start(work)
+
+
+def _past(conversation: Conversation) -> tuple[PastTurn, ...]:
+    """Return what was asked and answered, for a model that goes on with it."""
+    return tuple(PastTurn(t.question, t.answer.text) for t in conversation.turns if t.answer and t.answer.found)
 
 
 def _saved_now_and_then(turns: Conversations, stream: AnswerStream, events: Iterator[Event]) -> Iterator[Event]:

@@ -68,7 +68,7 @@ class ExtractiveModel:
                 yield TextEvent(piece)
             yield CitationEvent(_citation(passage, documents[passage.hit.chunk.document_id]))
             yield TextEvent(f"[{passage.marker}]")
-        yield EndEvent("complete" if chosen else "not_found", Usage())
+        yield EndEvent("complete" if chosen else "not_found", Usage(), cost_usd=0.0)
 
     def _chosen(self, request: ChatRequest, documents: Mapping[str, Document | None], stop: Stop) -> list[Passage]:
         """Return the passages of the answer, best first, none of them saying what a better one said."""

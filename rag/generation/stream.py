@@ -18,6 +18,7 @@ from dataclasses import replace
 from rag.errors import RagError
 from rag.types import (
     Answer,
+    CheckEvent,
     Citation,
     CitationEvent,
     EndEvent,
@@ -25,6 +26,7 @@ from rag.types import (
     Finish,
     RestartEvent,
     SearchResult,
+    SentenceCheck,
     TextEvent,
     Usage,
 )
@@ -50,7 +52,6 @@ class AnswerStream:
         model: str = "",
         label: str = "",
         result: SearchResult | None = None,
-        price: Callable[[Usage], float | None] = lambda usage: None,
     ) -> None:
         self.id = uuid.uuid4().hex
         self.question = question
@@ -59,10 +60,10 @@ class AnswerStream:
         self.result = result
         """What the answer rests on; None while the search still runs."""
         self.conversation_id: str | None = None
-        self._price = price
         self._events: list[Event] = []
         self._text: list[str] = []
         self._citations: list[Citation] = []
+        self._checks: list[SentenceCheck] = []
         self._answer: Answer | None = None
         self._on_end: list[OnEnd] = []
         self._stopping = threading.Event()
@@ -178,9 +179,12 @@ class AnswerStream:
                 self._text.append(event.text)
             elif isinstance(event, CitationEvent):
                 self._citations.append(event.citation)
+            elif isinstance(event, CheckEvent):
+                self._checks.append(event.check)
             elif isinstance(event, RestartEvent):
                 self._text.clear()
                 self._citations.clear()
+                self._checks.clear()
             if not isinstance(event, EndEvent):  # `_end` adds it, so that there is exactly one
                 self._events.append(event)
                 self._changed.notify_all()
@@ -188,19 +192,23 @@ class AnswerStream:
 
     def _finish(self, event: EndEvent) -> None:
         if event.finish == "complete" and not self.text.strip():
-            self._end("failed", event.usage, _NO_TEXT)
+            self._end("failed", event, _NO_TEXT)
         else:
-            self._end(event.finish, event.usage)
+            self._end(event.finish, event)
 
-    def _end(self, finish: Finish, usage: Usage | None = None, error: str = "") -> None:
-        """Close the answer once; whoever comes second is ignored. What fails because of a stop counts as stopped."""
+    def _end(self, finish: Finish, event: EndEvent | None = None, error: str = "") -> None:
+        """Close the answer once; whoever comes second is ignored. What fails because of a stop counts as stopped.
+
+        Without the model's own `event` neither what it used nor what it cost is known.
+        """
         if finish == "failed" and self.stopping:
             finish, error = "stopped", ""
         with self._changed:
             if self._closing:
                 return
             self._closing = True
-        answer = self._closed(finish, usage or Usage(), error)
+        end = replace(event, finish=finish) if event else EndEvent(finish, Usage())
+        answer = self._closed(end, error)
         for call in self._on_end:
             try:
                 call(self, answer)
@@ -209,22 +217,25 @@ class AnswerStream:
                 if isinstance(failure, RagError):
                     answer = replace(answer, error=answer.error or f"This answer was not saved: {failure}")
         with self._changed:
-            self._events.append(EndEvent(finish, answer.usage))
+            self._events.append(end)
             self._answer = answer
             self._changed.notify_all()
 
-    def _closed(self, finish: Finish, usage: Usage, error: str) -> Answer:
+    def _closed(self, end: EndEvent, error: str) -> Answer:
         now, text = time.perf_counter(), self.text
         return Answer(
             text=text,
             citations=self.citations,
-            found=bool(text.strip()) and finish not in ("not_found", "refused"),
-            model=self.model,
-            finish=finish,
-            usage=usage,
-            cost_usd=self._price(usage),
+            found=bool(text.strip()) and end.finish not in ("not_found", "refused"),
+            model=end.model or self.model,
+            finish=end.finish,
+            usage=end.usage,
+            cost_usd=0.0 if self.model.startswith("local/") else end.cost_usd,
             label=self.label,
             ttft_ms=(self._first_text - self._began) * 1000 if self._first_text is not None else None,
             duration_ms=(now - self._began) * 1000,
             error=error,
+            cached=end.cached,
+            note=end.note,
+            checks=tuple(self._checks),
         )

@@ -20,7 +20,11 @@ class GenerateOptions:
     """PROVIDER/MODEL."""
     max_passages: int = 3
     """Passages that the extractive answerer quotes."""
-    max_output_tokens: int = 1024
+    max_output_tokens: int = 2048
+    fallbacks: tuple[str, ...] | None = None
+    """Models that stand in when `model` fails, in order; None takes the order of the settings, () none."""
+    use_cache: bool = True
+    """Take an answer that was given before to the same prompt, free of charge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,10 @@ class Answer:
     ttft_ms: float | None = None
     duration_ms: float | None = None
     error: str = ""
+    cached: bool = False
+    """Given before and taken from the response cache, free of charge."""
+    note: str = ""
+    """Sentence about how it came about: which model stood in, that it was cut off at a limit."""
     checks: tuple[SentenceCheck, ...] = ()
     """One of each sentence that claims something, in order."""
 
@@ -162,6 +170,12 @@ class ToolCallEvent:
 class EndEvent:
     finish: Finish
     usage: Usage
+    model: str = ""
+    """PROVIDER/MODEL that answered, when another than the one asked."""
+    cost_usd: float | None = None
+    """None is unknown. Local models say 0."""
+    cached: bool = False
+    note: str = ""
 
 
 Event = TextEvent | CitationEvent | CheckEvent | RetryEvent | RestartEvent | FallbackEvent | ToolCallEvent | EndEvent

@@ -120,6 +120,8 @@ class QuestionScore:
     hits: tuple[ScoredHit, ...]
     best_score: float
     """Highest match score of any candidate; 0 without candidates."""
+    values: dict[str, float] = field(default_factory=dict)
+    """By the names of `rag.evaluation.MEASURES`: those that apply to the question."""
 
     @property
     def right_rank(self) -> int | None:

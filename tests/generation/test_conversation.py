@@ -16,7 +16,7 @@ from rag.errors import CollectionNotFoundError, QuestionError, StoreError
 from rag.generation import conversation, conversations, delete_conversation
 from rag.generation.stream import AnswerStream
 from rag.store.conversations import Conversations
-from rag.types import Event, SearchResult, TextEvent
+from rag.types import Event, TextEvent
 
 module = importlib.import_module("rag.generation.conversation")  # the package has a function of that name
 QUESTION = "How many sea trout passed Mill Weir?"
@@ -33,7 +33,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Have answers say two words and then wait, until the event is set; the text so far is saved at once."""
     go_on = threading.Event()
 
-    def answer(bench: Workbench, stream: AnswerStream, result: SearchResult, options: object) -> Iterator[Event]:
+    def answer(*_: object) -> Iterator[Event]:
         yield TextEvent("Some ")
         yield TextEvent("words ")
         go_on.wait(10)

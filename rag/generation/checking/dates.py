@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,10 @@ _PATTERNS = tuple(
 )  # the first that fits wins
 
 
+_MOST_DATES = 60
+"""Of one kind in one text."""
+
+
 def dates(text: str) -> list[DateMention]:
     """Return the dates, times and years of a text in order.
 
@@ -103,7 +108,7 @@ def dates(text: str) -> list[DateMention]:
     """
     found: list[DateMention] = []
     for pattern in _PATTERNS:
-        for match in pattern.finditer(text):
+        for match in islice(pattern.finditer(text), _MOST_DATES):
             start, end = _span(match)
             if any(d.start < end and start < d.end for d in found):
                 continue

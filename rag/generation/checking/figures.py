@@ -20,6 +20,10 @@ from rag.types import FigureCheck, FigureKind, FigureVerdict
 _SAME_SUBJECT = 0.4
 """Share of a sentence's words from which on a passage is taken to speak of the same, so that its number contradicts."""
 _SAME_EVENT = 0.5
+LONGEST = 1200
+"""Characters of a sentence that are looked at."""
+_MOST_FIGURES = 24
+"""Of each sort, in one sentence."""
 _NAMED = re.compile(r"[^\s.!?] [A-Z]\w+ \Z")
 """A number behind a name belongs to it: Python 3.9."""
 _YEAR = re.compile(r"(?<!\d)(?:1[5-9]|20)\d\d(?!\d)")
@@ -40,13 +44,14 @@ class Sentence:
     """One sentence of an answer, without markers, and what it claims."""
 
     def __init__(self, text: str, known: frozenset[str] = frozenset()) -> None:
+        text = text[:LONGEST]
         self.text = text
         whole = (0, len(text))
-        self.dates = dates(text)
+        self.dates = dates(text)[:_MOST_FIGURES]
         days = [(d.start, d.end) for d in self.dates]
-        self.amounts = [a for a in amounts(text, days) if not _says_nothing(text, a)]
+        self.amounts = [a for a in amounts(text, days) if not _says_nothing(text, a)][:_MOST_FIGURES]
         self.mentions = mentions(text, [whole], self.amounts, self.dates) if text else []
-        self.names = names(text, whole, days, known) if text else []
+        self.names = names(text, whole, days, known)[:_MOST_FIGURES] if text else []
         solid = [*days, *((a.start, a.end) for a in self.amounts)]
         self.stems = told_stems(text, *whole, solid)
 

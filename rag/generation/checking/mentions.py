@@ -67,15 +67,20 @@ class Mention:
         return (-1, -1) if self.amount.negative else (self.change, self.balance)
 
 
+_LONGEST = 1500
+"""Characters of a sentence that are looked at."""
+
+
 def mentions(
     text: str, sentences: Sequence[Span], amounts: Sequence[Amount], dates: Sequence[DateMention]
 ) -> list[Mention]:
     """Return each amount of prose with what its sentence says of it."""
     starts = [start for start, _ in sentences]
+    sentences = [(start, min(end, start + _LONGEST)) for start, end in sentences]
     found: dict[Span, list[Amount]] = {}
     for amount in amounts:
         index = bisect_right(starts, amount.start) - 1
-        if index >= 0:
+        if index >= 0 and amount.start < sentences[index][1]:
             found.setdefault(sentences[index], []).append(amount)
     return [mention for sentence, group in found.items() for mention in _in_sentence(text, sentence, group, dates)]
 

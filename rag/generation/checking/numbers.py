@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,12 @@ _HALF_YEAR = re.compile(
 )
 
 
+MOST_NUMBERS = 150
+"""Numbers of one text that are looked at: no passage that anybody reads has more, and a hostile one must not cost more."""
+_LONGEST_NUMBER = 24
+_FEW = 20
+
+
 def numbers(text: str) -> Iterator[Number]:
     """Yield the numbers of a text, those in words after those in digits.
 
@@ -84,23 +91,28 @@ def numbers(text: str) -> Iterator[Number]:
     [1213.5, 205.0, 0.6666666666666666, 12.0]
     """
     taken: list[tuple[int, int]] = []
-    for share in _IN_EVERY.finditer(text):
+    for share in islice(_IN_EVERY.finditer(text), _FEW):
         top, of = (_sum([w.lower()]) if w.isalpha() else float(w) for w in (share["top"], share["all"]))
         if top < of:
             taken.append(share.span())
             yield Number(*share.span(), top / of, 0.02, in_words=True, is_share=True)
     for found in _DIGITS.finditer(text):
-        if any(start <= found.start() < end for start, end in taken):
+        if len(taken) >= MOST_NUMBERS or len(found.group()) > _LONGEST_NUMBER:
+            continue
+        if any(start <= found.start() < end for start, end in taken[:_FEW]):
             continue
         value, step = digits_value(found.group().rstrip("stndrh"))
         taken.append(found.span())
         yield Number(*found.span(), value, step, ordinal=bool(found["nth"]))
-    for fraction in _FRACTION.finditer(text):
+    for fraction in islice(_FRACTION.finditer(text), _FEW):
         if not any(a <= fraction.start() < b for a, b in taken) and (number := _fraction(fraction, text)) is not None:
             taken.append((number.start, number.end))
             yield number
     for found in _WORDS.finditer(text):
+        if len(taken) >= MOST_NUMBERS:
+            return
         if not any(start < found.end() and found.start() < end for start, end in taken):
+            taken.append(found.span())
             yield _worded(found, text)
 
 

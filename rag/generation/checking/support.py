@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rag.generation.checking.contrary import is_contrary
 from rag.generation.checking.cues import SAYS_HOW_MUCH
 from rag.generation.checking.evidence import Passage
+from rag.generation.checking.figures import LONGEST
 from rag.generation.checking.meaning import Meaning
 from rag.generation.checking.words import told_stems
 from rag.types import FigureCheck, SentenceVerdict
@@ -20,6 +21,7 @@ WINDOW = 3
 _PART = re.compile(
     r",\s(?:and|but|which|who|because|since|so|while|mostly|mainly|followed)\s|;\s|\s(?:and|but|because|while|although|whereas)\s|,\s"
 )
+_MOST_PARTS = 6
 _PART_STEMS = 2
 """Words that a part must tell to be looked up on its own."""
 
@@ -71,7 +73,8 @@ class Support:
 
 def support(text: str, passages: Sequence[Passage], meaning: Meaning | None, figures: Sequence[FigureCheck]) -> Support:
     """Return the verdict on a sentence of an answer, held against the passages that it cites, all together."""
-    parts = parts_of(text)
+    text = text[:LONGEST]
+    parts = parts_of(text)[:_MOST_PARTS]
     whole = _likeness(text, passages, meaning, figures)
     of_parts = [whole] if len(parts) == 1 else [_likeness(text[a:b], passages, meaning) for a, b in parts]
     score = max(whole.words, whole.meaning)

@@ -40,6 +40,8 @@ _IRREGULAR = {
     for past in terms(form)
 }
 """Stems of forms that no rule of English endings reaches, with the stem of their word."""
+_MOST_CHARACTERS = 1500
+"""Of one sentence or clause; what is longer is no sentence."""
 _LETTER = re.compile(r"(?<=[a-z] )[A-HJ-Z](?![\w.’'])")
 _DIGIT = re.compile(r"\d")
 
@@ -49,7 +51,7 @@ def told_stems(text: str, start: int, end: int, without: Sequence[Span] = ()) ->
 
     A capital letter alone, as in plant A, stays a capital: it tells things apart, the article does not.
     """
-    part = text[start:end]
+    part = text[start : min(end, start + _MOST_CHARACTERS)]
     stems = {
         _IRREGULAR.get(stem, stem)
         for a, b, stem in word_spans(part)

@@ -39,7 +39,7 @@ from reportlab.platypus import (
 )
 
 SOURCE = Path(__file__).with_name("annual-report.md")
-TARGET = SOURCE.parents[1] / "brackwater-annual-report-2025.pdf"
+TARGET = SOURCE.parents[1] / "samples" / "brackwater-annual-report-2025.pdf"
 ORGANISATION, TITLE = "Brackwater Community Energy", "Annual Report 2025"
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 INK, FAINT, SEA, MIST = HexColor("#1d2b33"), HexColor("#4a5a62"), HexColor("#0b6e6e"), HexColor("#e6f0ef")

@@ -1,0 +1,161 @@
+"""A remote chat model as an answerer: excerpts in, a cited and checked answer out, whatever wire is underneath.
+
+The model sees numbered excerpts and cites `[n]`; only the number of an excerpt that was sent becomes a citation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rag.generation.checking.checker import Checker
+from rag.generation.checking.meaning import Meaning
+from rag.generation.citations import CitationReader, PagesOf
+from rag.generation.prompting import PastTurn, Prompt, build_prompt
+from rag.providers.base import ChatRequest
+from rag.providers.messages import CallEnd, CallFinish, CitedEvent, Excerpt, Message, Request, Result, StreamEvent
+from rag.providers.tokens import estimate
+from rag.types import (
+    CheckEvent,
+    CitationEvent,
+    EndEvent,
+    Event,
+    FallbackEvent,
+    Finish,
+    RestartEvent,
+    RetryEvent,
+    Stop,
+    TextEvent,
+)
+
+if TYPE_CHECKING:
+    from rag.providers.gateway import Gateway
+
+UNKNOWN_WINDOW = 8192
+"""Tokens that a model is trusted with when nobody says how many it takes: any of today's takes as many."""
+_FINISH: dict[CallFinish, Finish] = {
+    "complete": "complete",
+    "length": "length",
+    "refused": "refused",
+    "empty": "complete",  # and without text, which the stream turns into a failure
+    "stopped": "stopped",
+    "tool_calls": "complete",
+}
+
+
+class RemoteModel:
+    """Answers through the gateway."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        name: str,
+        *,
+        secret: bytes,
+        pages_of: PagesOf,
+        meaning: Meaning | None = None,
+        turns: Sequence[PastTurn] = (),
+        user: str = "",
+    ) -> None:
+        """Make it with a `secret` of this installation, which no document can know: delimiters are made from it."""
+        self._gateway, self._name, self._secret, self._user = gateway, name, secret, user
+        self._pages_of, self._meaning, self._turns = pages_of, meaning, turns
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def prompt(self, request: ChatRequest) -> Prompt:
+        """Return what is sent, packed into the model's window. Raises `PromptTooLongError`.
+
+        The same question over the same excerpts gives the same prompt, so that an answer can be taken from the cache.
+        """
+        content = "\0".join([request.question, *(hit.chunk.text for hit in request.hits)])
+        return build_prompt(
+            request.question,
+            request.hits,
+            count=self._count,
+            window=self._gateway.capabilities(self._name).context_window or UNKNOWN_WINDOW,
+            output_tokens=request.options.max_output_tokens,
+            turns=self._turns,
+            delimiter="x" + hashlib.blake2b(content.encode(), key=self._secret, digest_size=8).hexdigest(),
+        )
+
+    def _count(self, text: str) -> int:
+        return self._gateway.runner.calibration.corrected(self._name, estimate(text))
+
+    def stream(self, request: ChatRequest, stop: Stop) -> Iterator[Event]:
+        """Yield the events of one answer; closing the generator cancels the call. Raises `ProviderError`."""
+        prompt = self.prompt(request)
+        call = self._gateway.start(
+            as_request(self._name, prompt, request.options.max_output_tokens),
+            fallbacks=request.options.fallbacks,
+            user=self._user,
+            reuse="use" if request.options.use_cache else "refresh",
+        )
+        reader = _Reader(prompt, self._pages_of, self._meaning)
+        for event in call:
+            if stop():
+                call.stop()
+            yield from reader.read(event)
+
+
+def as_request(model: str, prompt: Prompt, max_output_tokens: int) -> Request:
+    """Return a prompt as the provider layer takes it; its excerpts go one by one, for models with citations of their own."""
+    excerpts = tuple(
+        Excerpt(str(e.number), e.title, e.text, plain=block)
+        for e, block in zip(prompt.excerpts, prompt.blocks, strict=True)
+    )
+    messages = tuple(Message(role, text) for role, text in prompt.messages[:-1])
+    return Request(
+        model=model,
+        messages=(*messages, Message("user", f"Question: {prompt.question}", excerpts)),
+        system=prompt.system,
+        max_output_tokens=max_output_tokens,
+    )
+
+
+class _Reader:
+    """Turns a call's events into an answer's."""
+
+    def __init__(self, prompt: Prompt, pages_of: PagesOf, meaning: Meaning | None) -> None:
+        self._hits, self._pages_of, self._meaning = prompt.cited_hits, pages_of, meaning
+        self._begin()
+
+    def _begin(self) -> None:
+        self._citations = CitationReader(self._hits, meaning=self._meaning, pages_of=self._pages_of)
+        self._checker = Checker(self._hits, meaning=self._meaning)
+
+    def read(self, event: StreamEvent) -> Iterator[Event]:
+        match event:
+            case TextEvent(text):
+                yield from self._told(self._citations.feed(text))
+            case CitedEvent(source=source, quote=quote) if source.isdecimal():
+                yield from self._told(self._citations.cite(int(source), quote))
+            case RestartEvent():
+                self._begin()
+                yield event
+            case RetryEvent() | FallbackEvent():
+                yield event
+            case CallEnd(result):
+                yield from self._told(self._citations.flush())
+                yield from (CheckEvent(check) for check in self._checker.finish())
+                yield _end(result)
+
+    def _told(self, events: Sequence[TextEvent | CitationEvent]) -> Iterator[Event]:
+        for event in events:
+            yield event
+            if isinstance(event, TextEvent):
+                self._checker.feed(event.text)
+
+
+def _end(result: Result) -> EndEvent:
+    return EndEvent(
+        _FINISH[result.finish],
+        result.usage,
+        model=result.model,
+        cost_usd=0.0 if result.cached else result.total_usd,
+        cached=result.cached,
+        note=result.problem,
+    )
