@@ -47,7 +47,6 @@ def _models(bench: Workbench) -> None:
     st.subheader("Models")
     rows = [_model(m) for m in bench.models()]
     draw(el("table", el("tbody", *rows)), key="settings.models")
-    st.caption("Everything here runs on this machine: no key, no network, no cost.")
 
 
 def _model(m: ModelInfo) -> Node:
@@ -70,8 +69,8 @@ def _limits(bench: Workbench) -> None:
         shown = (
             shared.size(value)
             if name.endswith("_bytes")
-            else f"{value:,}"
-            if isinstance(value, int)
+            else f"{value:,.10g}"
+            if isinstance(value, int | float)
             else visible(str(value))
         )
         rows.append(
