@@ -24,7 +24,7 @@ _TITLE_CHARACTERS = 60
 
 _BLANK_LINE = re.compile(r"\n\s*\n|\s{200,}")
 _NEWLINE = re.compile(r"\n")
-_STOP = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*")
+_STOP = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*")
 _LAST_WORD = re.compile(r"[^\s(\[\"“‘'’/—–]+\Z")
 _LINE_END = re.compile(r"[.!?:;…。！？][\"'”’»)\]]*\s*\Z")
 _NEXT_WORD = re.compile(r"\s*([\"“‘'(\[«]*)(\w*)")
@@ -169,7 +169,7 @@ def _abbreviates(text: str, dot: int, next_word: str, lines: list[int]) -> bool:
         return False
     word = before.group()
     bare = word.lower()
-    if bare in _NEVER_LAST:
+    if bare in _NEVER_LAST and word != "ms":  # 31 ms, not Ms
         return True
     if bare in _BEFORE_NUMBER and next_word[:1].isdigit():
         return True
