@@ -1,0 +1,146 @@
+"""Labels against the library as it is now: which evidence is still there, and where it went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rag.evaluation.quotes import locate
+from rag.question import checked_question
+from rag.store.documents import name_key
+from rag.store.question_sets import QuestionSets, new_question
+from rag.types import Collection, Evidence, EvidenceState, Hit, Label, LabelledQuestion, QuestionSet
+
+if TYPE_CHECKING:
+    from rag.workbench import Workbench
+
+_WHY: dict[EvidenceState, str] = {
+    "elsewhere": "its evidence is in {name}, which collection {collection!r} does not hold; add the document to it.",
+    "replaced": "its evidence is in an earlier version of {name}; find it again in the present one, or label the question anew.",
+    "gone": "its evidence was in {name}, which was deleted; add the document again, or label the question anew.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Library:
+    """Ids and names of the documents that there are."""
+
+    here: frozenset[str]
+    everywhere: frozenset[str]
+    names: Mapping[str, str]
+    """Id by name, of those that are here."""
+
+    def state(self, evidence: Evidence) -> EvidenceState:
+        if evidence.document_id in self.here:
+            return "here"
+        if evidence.document_id in self.everywhere:
+            return "elsewhere"
+        return "replaced" if name_key(evidence.document_name) in self.names else "gone"
+
+
+def _library(bench: Workbench, collection: Collection | None) -> _Library:
+    every = bench.catalog.documents()
+    here = every if collection is None else bench.catalog.documents(collection.id)
+    names = {name_key(document.name): document.id for document in reversed(here)}
+    return _Library(frozenset(d.id for d in here), frozenset(d.id for d in every), names)
+
+
+def evidence_states(
+    bench: Workbench, question_set: QuestionSet, collection: Collection | None = None
+) -> dict[str, tuple[EvidenceState, ...]]:
+    """Return by question id the state of each piece of its evidence, in a collection or in the whole library."""
+    library = _library(bench, collection)
+    return {q.id: tuple(library.state(piece) for piece in q.evidence) for q in question_set.questions if q.evidence}
+
+
+def in_collection(
+    bench: Workbench, question_set: QuestionSet, collection: Collection
+) -> tuple[list[LabelledQuestion], list[tuple[LabelledQuestion, str]]]:
+    """Return the questions that can be measured on a collection, and the others with a sentence why not.
+
+    Of a question some of whose evidence is there, that part is kept.
+    """
+    library = _library(bench, collection)
+    asked: list[LabelledQuestion] = []
+    left_out: list[tuple[LabelledQuestion, str]] = []
+    for question in question_set.questions:
+        pieces = tuple(piece for piece in question.evidence if library.state(piece) == "here")
+        if question.label == "absent":
+            asked.append(question)
+        elif pieces:
+            asked.append(replace(question, evidence=pieces))
+        else:
+            left_out.append((question, _why(library, question, collection)))
+    return asked, left_out
+
+
+def _why(library: _Library, question: LabelledQuestion, collection: Collection) -> str:
+    if question.label == "draft":
+        return question.note or "It is a draft: nobody has said yet where the answer stands."
+    if question.label == "adversarial":
+        return "The documents are about it but do not answer it: that is for answers to show, not for search."
+    piece = question.evidence[0]
+    why = _WHY[library.state(piece)].format(name=piece.document_name, collection=collection.name)
+    return f"{why[0].upper()}{why[1:]}"
+
+
+def evidence_of(hit: Hit, span: tuple[int, int] | None = None) -> Evidence:
+    """Return a hit's chunk as evidence, or a span of the document inside it."""
+    chunk = hit.chunk
+    start, end = span or (chunk.start, chunk.end)
+    if not chunk.start <= start < end <= chunk.end:
+        raise ValueError("the span must lie inside the chunk")
+    quote = chunk.text[start - chunk.start : end - chunk.start]
+    return Evidence(chunk.document_id, hit.document_name, start, end, quote=quote)
+
+
+def label_question(
+    bench: Workbench, set_id: str, text: str, evidence: Evidence | None = None, *, label: Label | None = None
+) -> LabelledQuestion:
+    """Label a question of a set, and add it to the set when it is new; return it as it is now.
+
+    Evidence joins what the question has already. Any other `label` takes its place, and none of both is a draft. Raises
+    `QuestionSetError` when the set is gone.
+    """
+    sets = QuestionSets(bench.catalog.engine)
+    text = checked_question(text, bench.settings.question_limit_characters)
+    label = "evidence" if evidence else label or "draft"
+    known = next((q for q in sets.get(set_id).questions if q.text.casefold() == text.casefold()), None)
+    pieces = () if evidence is None else (evidence,)
+    if known is None:
+        made = new_question(text, label=label, evidence=pieces)
+        sets.add(set_id, [made])
+        return made
+    if evidence:
+        pieces = tuple(dict.fromkeys((*known.evidence, evidence)))
+    changed = replace(known, label=label, evidence=pieces, note="")
+    sets.save(changed)
+    return changed
+
+
+def find_again(bench: Workbench, question_set: QuestionSet) -> list[LabelledQuestion]:
+    """Return the questions whose replaced evidence stands word for word in the present version, pointing there.
+
+    Nothing is kept: give them to `QuestionSets.save`. Pages are taken over where the new version has that page.
+    """
+    library = _library(bench, None)
+    moved = []
+    for question in question_set.questions:
+        pieces = tuple(_found_again(bench, library, piece) for piece in question.evidence)
+        if pieces != question.evidence:
+            moved.append(replace(question, evidence=pieces))
+    return moved
+
+
+def _found_again(bench: Workbench, library: _Library, piece: Evidence) -> Evidence:
+    if library.state(piece) != "replaced":
+        return piece
+    document = bench.catalog.document(library.names[name_key(piece.document_name)])
+    if piece.page:
+        there = any(page.number == piece.page for page in document.pages)
+        return replace(piece, document_id=document.id) if there else piece
+    span = locate(document.text, piece.quote) if piece.quote else None
+    if span is None:
+        return piece
+    return replace(piece, document_id=document.id, start=span[0], end=span[1], quote=document.text[slice(*span)])

@@ -1,0 +1,69 @@
+"""Keep an evaluation as a run, with all that it rests on, so that it can be opened again and compared."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rag.evaluation.scoring import Evaluation
+from rag.store.runs import Runs
+from rag.types import ChunkOptions, Collection, Fingerprint, QuestionSet, Run, RunInfo
+
+if TYPE_CHECKING:
+    from rag.workbench import Workbench
+
+
+def fingerprint(
+    bench: Workbench,
+    collection: Collection,
+    *,
+    options: ChunkOptions | None = None,
+    embedding_model: str | None = None,
+    chunks: int | None = None,
+) -> Fingerprint:
+    """Return what a run on a collection searched; the rest says what was tried in place of its own chunks."""
+    options = options or collection.options
+    model = collection.embedding_model if embedding_model is None else embedding_model
+    ids = sorted(document.id for document in bench.catalog.documents(collection.id))
+    about = (model, str(options.chunk_size_tokens), str(options.overlap_tokens), *ids)
+    return Fingerprint(
+        collection=collection.name,
+        embedding_model=model,
+        options=options,
+        documents=len(ids),
+        chunks=collection.chunks if chunks is None else chunks,
+        digest=hashlib.sha256("\0".join(about).encode()).hexdigest()[:16],
+    )
+
+
+def as_run(
+    evaluation: Evaluation,
+    question_set: QuestionSet,
+    searched: Fingerprint,
+    *,
+    title: str = "",
+    sweep_id: str = "",
+    costs: Mapping[str, float] | None = None,
+) -> Run:
+    """Return an evaluation as a run that is not kept yet, and so has no id."""
+    info = RunInfo(
+        id="",
+        set_id=question_set.id,
+        set_name=question_set.name,
+        title=title or f"{question_set.name} on {searched.collection}",
+        at=datetime.now(UTC),
+        fingerprint=searched,
+        options=evaluation.options,
+        figures=evaluation.figures,
+        sweep_id=sweep_id,
+        costs={"context_characters": evaluation.context_characters, "chunks": searched.chunks, **(costs or {})},
+    )
+    return Run(info, evaluation.questions)
+
+
+def keep_run(bench: Workbench, evaluation: Evaluation, question_set: QuestionSet, *, title: str = "") -> Run:
+    """Keep how a search did on a question set; the run that is returned has an id to open it by."""
+    searched = fingerprint(bench, evaluation.pool.collection)
+    return Runs(bench.catalog.engine).add(as_run(evaluation, question_set, searched, title=title))
