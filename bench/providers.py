@@ -28,7 +28,6 @@ from rag.providers.calls import Call  # noqa: E402
 from rag.providers.config import make_config  # noqa: E402
 from rag.providers.gateway import make_adapter, make_route  # noqa: E402
 from rag.providers.keys import Key  # noqa: E402
-from rag.providers.limits import Limits  # noqa: E402
 from rag.providers.messages import Message, Request  # noqa: E402
 from rag.providers.prices import PriceBook  # noqa: E402
 from rag.providers.runner import Job, Runner  # noqa: E402
@@ -62,7 +61,6 @@ class Ours:
 
     def job(self, kind: str, model: str) -> Job:
         route = make_route(self._configs[kind], model, self._adapters[kind], Key(KEY, "session"))
-        route = type(route)(route.adapter, route.model, route.tariff, Limits(concurrent=64))
         return Job(Request(f"{kind}/{model}", (Message("user", "What does it say?"),)), (route,))
 
     def start(self, kind: str, model: str) -> Call:

@@ -141,8 +141,8 @@ class _Blocks:
         self._starts: dict[int, int] = {}
 
     def read(self, event: Any) -> list[Delta]:
-        self._pulse.content_came()
         if event.type == "content_block_delta":
+            self._pulse.content_came()
             return self._delta(event.index, event.delta)
         if event.type == "content_block_start":
             self._blocks[event.index] = event.content_block.model_dump(exclude_none=True)
@@ -203,7 +203,7 @@ class _Blocks:
         content = [self._blocks[i] for i in sorted(self._blocks)]
         if any(b.get("type") in ("tool_use", "thinking", "redacted_thinking") for b in content):
             self._report.replay = (KIND, content)
-        self._pulse.finishing()
+        self._pulse.finishing(is_all=self._report.usage_is_complete)
 
     def _read_usage(self, raw: Any) -> None:
         """Merge the counts of this event: they are cumulative, and the last one may name the output alone."""

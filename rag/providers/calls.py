@@ -207,7 +207,9 @@ class Call:
     def fail(self, error: RagError) -> None:
         if not self._ended.is_set():
             self._result = self.partial()
-            self._error = error
+            self._error = error.with_traceback(
+                None
+            )  # its frames belong to the loop; the reader's own come on when it is raised
             self._ended.set()
             self.emit(error)
 

@@ -149,7 +149,7 @@ def _read(error: BaseException) -> Reply:
         message=str(message),
         retry_after_s=retry_after_s(headers),
         request_id=str(getattr(error, "request_id", None) or headers.get("request-id") or in_band),
-        is_json=isinstance(body, Mapping),
+        is_json=isinstance(body, Mapping) or (isinstance(body, str) and body.strip() != "" and "<" not in body[:200]),
     )
 
 
@@ -229,9 +229,11 @@ def _kind_of_names(error: BaseException) -> ProviderErrorKind:
 def _without_key(error: BaseException) -> BaseException:
     """Take the key out of a vendor's exception, which a traceback prints and a crash report carries off.
 
-    It stands in the headers of the request, and in the words of a server that quotes it.
+    It stands in the headers of the request, and in the words of a server that quotes it. The traceback goes as well: its frames
+    hold the client, and generators that are still open, which must be closed by the loop and not by a garbage collector elsewhere.
     """
-    for e in chain_of(error):
+    for e in list(chain_of(error)):
+        e.__traceback__ = None
         e.args = tuple(mask(a) if isinstance(a, str) else a for a in e.args)
         for name in ("message", "body"):
             said = getattr(e, name, None)

@@ -111,6 +111,13 @@ class Gateway:
         """Store how far token estimates are off; raises `StoreError` in a workbench that was opened for reading."""
         self._settings.set_setting(CALIBRATION, self.runner.calibration.ratios())
 
+    def warm_up(self) -> None:
+        """Import what the first call to an active provider needs, which takes a second or two; from a background thread."""
+        for config in self.book.all():
+            if config.is_active and not self.problem(config):
+                self._client(config, self.keys.find(config)).prepare()
+                prices.context_window(config.kind, config.default_model)
+
     # --- keys ---
 
     def set_key(
@@ -344,7 +351,7 @@ def make_adapter(config: ProviderConfig, key: Key | None) -> Adapter:
     secret, hint = (key.value, key.hint) if key else ("", "")
     target = Target(config.name, "", config.url, hint, secret)
     found = presets.preset(config.kind)
-    timeouts = Timeouts(first_byte_s=config.first_byte_s or found.first_byte_s)
+    timeouts = Timeouts(first_byte_s=config.first_byte_s or presets.first_byte_s(config.kind, config.url))
 
     @lru_cache(maxsize=256)
     def can(model: str) -> Capabilities:

@@ -19,7 +19,7 @@ class Limits:
 
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
-    concurrent: int | None = 8
+    concurrent: int | None = 24
 
     def __post_init__(self) -> None:
         for value in (self.requests_per_minute, self.tokens_per_minute, self.concurrent):

@@ -169,6 +169,15 @@ class IdleEvent:
     waited_s: float
     model: str = ""
 
+    @property
+    def sentence(self) -> str:
+        what = {
+            "limit": f"Waiting for a place within the limits of {self.model}",
+            "retry": f"Waiting to ask {self.model} again",
+            "first byte": f"Waiting for {self.model}",
+        }.get(self.phase, f"{self.model} is writing")
+        return f"{what}, {self.waited_s:.0f} s."
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:

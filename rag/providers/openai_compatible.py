@@ -215,7 +215,6 @@ class _Parts:
         self._reasoning: list[str] = []
 
     def read(self, chunk: Any) -> list[Delta]:
-        self._pulse.content_came()
         report, deltas = self._report, list[Delta]()
         report.served_by = report.served_by or str(getattr(chunk, "model", "") or "")
         if (usage := _usage(getattr(chunk, "usage", None))) is not None:
@@ -226,7 +225,10 @@ class _Parts:
                 deltas += self._delta(delta)
             if choice.finish_reason:
                 report.finish = _FINISHES.get(choice.finish_reason, "complete")
-                self._pulse.finishing()
+        if report.finish is not None:
+            self._pulse.finishing(is_all=report.usage_is_complete)
+        elif deltas:
+            self._pulse.content_came()
         return deltas
 
     def _delta(self, delta: Any) -> list[Delta]:
@@ -243,6 +245,7 @@ class _Parts:
         return found
 
     def _tool_piece(self, piece: Any) -> None:
+        self._pulse.content_came()
         slot = self._slots.get(piece.index)
         if slot is None or (piece.id and self._calls[slot]["id"] not in ("", piece.id)):
             slot = self._slots[piece.index] = len(self._calls)

@@ -12,12 +12,12 @@ class Timeouts:
 
     connect_s: float = 5.0
     first_byte_s: float = 60.0
-    """From the start of an attempt to the first byte of the reply's body."""
+    """From the start of an attempt to the first piece of the answer; a keep-alive begins it anew."""
     between_chunks_s: float = 60.0
     """Between two pieces of a body; a vendor's keep-alive counts as a piece."""
     silence_s: float = 600.0
     """Between two pieces with content, however often keep-alives come."""
-    closing_s: float = 2.0
+    closing_s: float = 3.0
     """For the rest of a body after the model said that it has finished."""
 
 

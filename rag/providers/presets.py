@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from rag.providers.messages import Capabilities
+from rag.providers.policy import Timeouts
 
 Wire = Literal["openai", "anthropic"]
 
@@ -55,7 +56,7 @@ class Preset:
     """Model for long prompts and many documents."""
     embedding: str = ""
     first_byte_s: float = 60.0
-    """A local server loads its model at the first call."""
+    """At the kind's own address: a model may think for long first, and a local server loads it at the first call."""
 
 
 _LOCAL: Final = Preset("", "openai", "", is_local=True, needs_key=False, first_byte_s=300.0)
@@ -64,15 +65,15 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
     {
         "openai": Preset(
             "OpenAI", "openai", "https://api.openai.com/v1", "OPENAI_API_KEY",
-            quirks=Quirks("max_completion_tokens", embed_float=False, embed_texts=2048, embed_tokens=250_000),
+            quirks=Quirks("max_completion_tokens", embed_float=False, embed_texts=2048, embed_tokens=250_000), first_byte_s=180.0,
             small="gpt-6-luna", answer="gpt-6.1-sol", large="gpt-6.1-sol", embedding="text-embedding-3-small",
         ),
         "anthropic": Preset(
-            "Anthropic", "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY",
+            "Anthropic", "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY", first_byte_s=180.0,
             small="claude-haiku-5-5", answer="claude-sonnet-5-5", large="claude-opus-5-5",
         ),
         "deepseek": Preset(
-            "DeepSeek", "openai", "https://api.deepseek.com", "DEEPSEEK_API_KEY",
+            "DeepSeek", "openai", "https://api.deepseek.com", "DEEPSEEK_API_KEY", first_byte_s=180.0,
             quirks=Quirks(body={"thinking": {"type": "disabled"}}),  # on by default: slow, and no better at quoting
             small="deepseek-flash", answer="deepseek-flash", large="deepseek-flash",
         ),
@@ -131,6 +132,12 @@ def quirks(kind: str, base_url: str) -> Quirks:
     """Return how to talk to that server: the kind's own at its own address, the careful defaults elsewhere."""
     found = preset(kind)
     return found.quirks if is_own_host(kind, base_url) or found.is_local else Quirks(body=found.quirks.body)
+
+
+def first_byte_s(kind: str, base_url: str) -> float:
+    """Return how long a first byte may take there."""
+    found = preset(kind)
+    return found.first_byte_s if is_own_host(kind, base_url) or found.is_local else Timeouts().first_byte_s
 
 
 def capabilities(kind: str, model: str) -> Capabilities:

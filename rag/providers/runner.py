@@ -235,7 +235,7 @@ class Runner:
         room = (window or 0) - (request.max_output_tokens or 0)
         if window is None or with_margin(corrected, request_text(request)) < _NEAR * room:
             return corrected
-        exact = await route.adapter.count_tokens(route.model, request) if route.can.counting else None
+        exact = await _counted(route, request)
         # An estimate may be off: without a count, only what is certainly too long is refused on this side.
         if (corrected * 0.7 if exact is None else exact) > room:
             raise _too_long(exact or corrected, exact is None, request, window, route)
@@ -352,6 +352,17 @@ def _prepare(route: Route) -> None:
     """Load what the first call needs: SDK and price list."""
     route.adapter.prepare()
     route.adapter.capabilities(route.model)
+
+
+async def _counted(route: Route, request: Request) -> int | None:
+    """Return the provider's own count, None when it keeps none: a call never fails for that."""
+    if not route.can.counting:
+        return None
+    try:
+        return await route.adapter.count_tokens(route.model, request)
+    except ProviderError as error:
+        log.info("%s did not count: %s", route.name, error)
+        return None
 
 
 def _cut_off(route: Route, report: Report) -> ProviderError:

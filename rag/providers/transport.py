@@ -44,18 +44,23 @@ class Pulse:
     def bytes_came(self) -> None:
         """Wait for the next piece from now on, unless keep-alives are all that came for too long."""
         if self.phase != "closing":
-            self.phase = "stream"
-            now = self._loop.time()
             limit = self._content_at + self.timeouts.silence_s
-            self._due(min(now + self.timeouts.between_chunks_s, limit))
+            self._due(min(self._loop.time() + self.limit_s, limit))
 
     def content_came(self) -> None:
+        """The model has begun: a model that thinks first is given longer until here."""
         self._content_at = self._loop.time()
+        if self.phase == "first byte":
+            self.phase = "stream"
+            self._due(self._content_at + self.limit_s)
 
-    def finishing(self) -> None:
-        """The model said that it has finished: the rest is formalities, which some servers never complete."""
+    def finishing(self, *, is_all: bool) -> None:
+        """The model said that it has finished: the rest is formalities, which some servers never complete.
+
+        With `is_all` not even the usage is missing any more.
+        """
         self.phase = "closing"
-        self._due(self._loop.time() + self.timeouts.closing_s)
+        self._due(self._loop.time() + min(self.timeouts.closing_s, 0.5 if is_all else self.timeouts.closing_s))
 
     def _due(self, when: float) -> None:
         if not self.scope.expired():

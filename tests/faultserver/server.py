@@ -80,6 +80,8 @@ class FaultServer:
         """Texts that a model answers with, one a request, the last one repeated."""
         self.models: list[str] = ["ok", "small", "large"]
         self.dimension = 8
+        self.at_once = self.most_at_once = 0
+        """Requests under way."""
         self._counts: Counter[str] = Counter()
         self._tls = tls
         self._ready = threading.Event()
@@ -147,11 +149,15 @@ class FaultServer:
         exchange = Exchange(path, model, step, body, headers, time())
         self.exchanges.append(exchange)
         reply.exchange = exchange
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             await self._route(method, path, Step.parse(step), exchange, reply, number)
         except ConnectionError:
             exchange.broken = True
             raise
+        finally:
+            self.at_once -= 1
         return exchange
 
     async def _route(self, method: str, path: str, step: Step, exchange: Exchange, reply: Reply, number: int) -> None:

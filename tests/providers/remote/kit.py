@@ -23,7 +23,10 @@ from rag.providers.wording import Target
 from tests.faultserver import FaultServer
 
 KEY = "sk-canary-7f3a9c1e5b8d2460-end9"
-QUICK = Timeouts(connect_s=1.0, first_byte_s=0.5, between_chunks_s=0.3, silence_s=1.0, closing_s=0.1)
+PATIENT = Timeouts(connect_s=10, first_byte_s=10, between_chunks_s=10, silence_s=20, closing_s=0.2)
+"""A loaded machine is not a fault."""
+HURRIED = Timeouts(connect_s=1.0, first_byte_s=0.4, between_chunks_s=0.3, silence_s=0.8, closing_s=0.1)
+"""For the tests of these very limits."""
 POLICY = RetryPolicy(attempts=3, base_s=0.01, cap_s=0.02)
 WIRES = ("openai", "anthropic")
 
@@ -74,6 +77,12 @@ class Bench:
     adapters: dict[str, Adapter]
     _number: Any = field(default_factory=itertools.count)
 
+    def hurry(self) -> None:
+        """Make the time limits so short that a test can wait for them."""
+        close(self)
+        urls = {"openai": self.server.openai_url, "anthropic": self.server.anthropic_url}
+        self.adapters = {wire: make_adapter(wire, url, timeouts=HURRIED) for wire, url in urls.items()}
+
     def route(self, wire: str, model: str, **more: Any) -> Route:
         return Route(self.adapters[wire], model, Tariff(wire, wire), **more)
 
@@ -113,7 +122,7 @@ def follow(call: Call) -> Outcome:
     return Outcome(call, events, None)
 
 
-def make_adapter(wire: str, url: str, *, key: str = KEY, name: str = "", timeouts: Timeouts = QUICK) -> Adapter:
+def make_adapter(wire: str, url: str, *, key: str = KEY, name: str = "", timeouts: Timeouts = PATIENT) -> Adapter:
     target = Target(name or wire, "", url, key[-4:], key)
     if wire == "anthropic":
         return AnthropicMessages(target, timeouts, lambda model: presets.capabilities("anthropic", model))

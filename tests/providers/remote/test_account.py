@@ -15,11 +15,11 @@ from rag.errors import RagError
 from rag.providers.calls import Call
 from rag.providers.limits import Limits
 from rag.providers.messages import Message, Request
-from rag.providers.policy import RetryPolicy, Timeouts
+from rag.providers.policy import RetryPolicy
 from rag.providers.runner import Job
 from rag.store.responses import Responses
 from tests.faultserver import Exchange, FaultServer
-from tests.providers.remote.kit import WIRES, Bench, Row, close, make_adapter, make_bench
+from tests.providers.remote.kit import WIRES, Bench, Row, close, make_bench
 
 CALLS, WAVE = 1000, 100
 STEPS = (
@@ -34,13 +34,6 @@ def test_the_ledger_equals_the_providers_account(server: FaultServer, tmp_path: 
     """Faults, stops, retries, cached answers, in parallel: no row is missing or double, reported tokens agree, unknowns are marked."""
     responses = Responses(tmp_path / "responses.sqlite3")
     bench = make_bench(server, store=responses, policy=RetryPolicy(base_s=0.002, cap_s=0.005))
-    patient = Timeouts(
-        connect_s=10, first_byte_s=10, between_chunks_s=10, closing_s=5
-    )  # a loaded machine is not a fault
-    bench.adapters = {
-        "openai": make_adapter("openai", server.openai_url, timeouts=patient),
-        "anthropic": make_adapter("anthropic", server.anthropic_url, timeouts=patient),
-    }
     draw, began = random.Random(7), time.monotonic()
     for wave in range(0, CALLS, WAVE):
         for call in [_start(bench, number, draw) for number in range(wave, wave + WAVE)]:
