@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -85,6 +86,7 @@ class Workbench:
         self._index_problem = ""
         self._tables: Recent[str, VectorTable] = Recent(4)
         self._gateway: Gateway | None = None
+        self._remote_embedders: Recent[tuple[str, str, str], Embedder] = Recent(16)
         self._gateway_lock = threading.Lock()
 
     @classmethod
@@ -227,12 +229,22 @@ class Workbench:
         if name.startswith("local/"):
             embedder: Embedder = providers.embedder(name, workers=self.settings.embed_workers)
         else:
-            embedder = self.gateway.embedder(name)
+            embedder = self._remote_embedder(name)
         if isinstance(model, Collection) and embedder.dimension != model.dimension:
             raise EmbeddingModelMismatchError(
                 f"Collection {model.name!r} was built with {name} at {model.dimension} dimensions, but the model now gives "
                 f"{embedder.dimension}; build a new collection."
             )
+        return embedder
+
+    def _remote_embedder(self, name: str) -> Embedder:
+        """Return a remote embedding model, the same one for as long as its provider is set up as it is."""
+        config = self.gateway.book.get(name.partition("/")[0])
+        slot = (name, repr(config), self.gateway.key_hint(config))
+        embedder = self._remote_embedders.get(slot)
+        if embedder is None:
+            keep = None if self.read_only else partial(self.catalog.keep_vectors, name)
+            embedder = self._remote_embedders[slot] = self.gateway.embedder(name, keep=keep)
         return embedder
 
     def usable_embedder(self, collection: Collection) -> Embedder | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
 from rag.ingestion.reporting import Reporter
 from rag.providers.base import Embedder, Vectors
 from rag.types import Collection, Usage
+from rag.usage.ledger import Call
 from rag.workbench import Workbench
 
 _BATCH = 256  # texts embedded between two saves: what a kill can cost at most
@@ -36,11 +38,9 @@ def embed(
 def _embed_missing(
     bench: Workbench, embedder: Embedder, texts: Sequence[str], missing: list[int], vectors: Vectors, report: Reporter
 ) -> int:
-    provider, _, model = embedder.name.partition("/")
+    """Fill in the vectors of the missing positions and keep each batch as it is made; return the tokens read."""
     tokens = finished = 0
-    with bench.ledger.measure("ingest", provider, model, items=0) as call:
-        if provider == "local":
-            call.cost_usd, call.price_source = 0.0, "local"
+    with _counted(bench, embedder) as call:
         for low in range(0, len(missing), _BATCH):
             part = missing[low : low + _BATCH]
             batch = [texts[i] for i in part]
@@ -51,3 +51,15 @@ def _embed_missing(
             finished += len(part)
             call.usage, call.items = Usage(input_tokens=tokens), finished
     return tokens
+
+
+@contextmanager
+def _counted(bench: Workbench, embedder: Embedder) -> Iterator[Call]:
+    """Keep the ledger's row of local work, which costs nothing; a remote model's requests are each kept where they are made."""
+    if getattr(embedder, "keeps_books", False):
+        yield Call()
+        return
+    provider, _, model = embedder.name.partition("/")
+    with bench.ledger.measure("ingest", provider, model) as call:
+        call.cost_usd, call.price_source = 0.0, "local"
+        yield call
