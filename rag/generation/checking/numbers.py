@@ -58,7 +58,7 @@ _DIGITS = re.compile(
 _SIMPLE = "|".join([*_SMALL, *_TENS])
 _BIGS = "|".join(_BIG)
 _WORDS = re.compile(
-    rf"\b(?:(?P<few>(?:an?|{_SIMPLE})(?=[ -](?:{_BIGS})\b| \w+ and a half\b)|{_SIMPLE})(?P<rest>(?:(?:[ -]|,? and )(?:{_SIMPLE}|{_BIGS})\b)*)"
+    rf"\b(?:(?P<few>(?:an?|{_SIMPLE})(?=[ -](?:{_BIGS})\b| \w+ and a half\b)|{_SIMPLE})(?P<rest>(?:(?:[ -]|,? and )(?:{_SIMPLE}|{_BIGS})\b){{0,11}})"
     rf"|(?P<dozen>(?:an? |half an? )?dozen)|(?P<nth>{'|'.join(_ORDINAL)})(?!-))\b",
     re.IGNORECASE,
 )
