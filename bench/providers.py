@@ -23,6 +23,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from rag.providers.attempts import Job  # noqa: E402
 from rag.providers.books import Books  # noqa: E402 - the path is set above
 from rag.providers.calls import Call  # noqa: E402
 from rag.providers.config import make_config  # noqa: E402
@@ -30,7 +31,7 @@ from rag.providers.gateway import make_adapter, make_route  # noqa: E402
 from rag.providers.keys import Key  # noqa: E402
 from rag.providers.messages import Message, Request  # noqa: E402
 from rag.providers.prices import PriceBook  # noqa: E402
-from rag.providers.runner import Job, Runner  # noqa: E402
+from rag.providers.runner import Runner  # noqa: E402
 from rag.store.catalog import Catalog  # noqa: E402
 from rag.types import TextEvent  # noqa: E402
 from rag.usage.ledger import Ledger  # noqa: E402
@@ -39,23 +40,10 @@ CHUNKS = 200
 KEY = "sk-bench-0000000000000000"
 
 
-class Recorder:
-    """The product's ledger."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.start = ledger.start
-        self._ledger = ledger
-
-    def finish(self, id: int, **fields: Any) -> None:
-        for name in ("request_id", "error_kind", "estimated_cost_usd", "unit_price"):
-            fields.pop(name, None)
-        self._ledger.finish(id, **fields)
-
-
 class Ours:
     def __init__(self, urls: dict[str, str], folder: Path) -> None:
         self._catalog = Catalog.open(folder / "catalog.sqlite3")
-        self.runner = Runner(Books(Recorder(Ledger(self._catalog.engine)), PriceBook()))
+        self.runner = Runner(Books(Ledger(self._catalog.engine), PriceBook()))
         self._configs = {kind: make_config(kind, kind, base_url=url) for kind, url in urls.items()}
         self._adapters = {kind: make_adapter(c, Key(KEY, "session")) for kind, c in self._configs.items()}
 

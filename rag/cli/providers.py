@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,6 +17,10 @@ import rag
 from rag import RagError
 from rag.cli.show import print_json
 from rag.errors import StoreInUseError
+
+if TYPE_CHECKING:
+    from rag.providers.config import ProviderConfig
+    from rag.providers.gateway import Gateway
 
 F = TypeVar("F", bound=Callable[..., Any])
 KINDS = ("openai", "anthropic", "deepseek", "cloudflare", "ollama", "vllm", "llamacpp", "lmstudio")
@@ -30,10 +34,10 @@ def _options(command: F) -> F:
 
 
 @contextmanager
-def _gateway(data: Path | None, *, writes: bool) -> Iterator[Any]:
+def _gateway(data: Path | None, *, writes: bool) -> Iterator[Gateway]:
     """Open the folder, read-only beside the process that owns it when nothing is to be written."""
     try:
-        bench: Any = rag.open_workbench(data)
+        bench = rag.open_workbench(data)
     except StoreInUseError:
         if writes:
             raise
@@ -134,7 +138,7 @@ def remove(name: str, data: Path | None, as_json: bool) -> None:
     print_json({"removed": name}) if as_json else click.echo(f"Removed {name}.")
 
 
-def _row(gateway: Any, config: Any) -> dict[str, Any]:
+def _row(gateway: Gateway, config: ProviderConfig) -> dict[str, Any]:
     """Return a provider as JSON. It has no key; `key` says where one is from and its last four characters."""
     return {
         "name": config.name,

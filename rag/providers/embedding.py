@@ -18,6 +18,7 @@ import numpy as np
 
 from rag.errors import ProviderError, RagError, StoppedError
 from rag.providers.adapter import Embedded
+from rag.providers.attempts import Route
 from rag.providers.base import Vectors
 from rag.providers.books import Entry
 from rag.providers.failures import RefusedFieldError, classify, counted, failure, given_up, was_never_sent
@@ -25,7 +26,7 @@ from rag.providers.local import fallback_token_spans
 from rag.providers.loop import submit
 from rag.providers.messages import Attempt
 from rag.providers.prices import NOT_BILLED
-from rag.providers.runner import Route, Runner
+from rag.providers.runner import Runner
 from rag.providers.tokens import estimate, with_margin
 from rag.types import Stop, Usage, UsageStatus, never
 

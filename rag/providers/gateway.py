@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from rag.errors import ProviderError, RagError
 from rag.providers import masking, presets, prices
 from rag.providers.adapter import Adapter
+from rag.providers.attempts import Job, Route
 from rag.providers.books import Books, Gate, Recorder, allow_all
 from rag.providers.calls import Call
 from rag.providers.config import ProviderBook, ProviderConfig, SettingsStore, make_config
@@ -30,7 +31,7 @@ from rag.providers.messages import Capabilities, ModelInfo, Request, Result, Reu
 from rag.providers.policy import RetryPolicy, Timeouts
 from rag.providers.prices import PriceBook, Tariff, UnitPrice
 from rag.providers.reuse import ResponseStore
-from rag.providers.runner import Job, Route, Runner
+from rag.providers.runner import Runner
 from rag.providers.structured import Structured, ask_for_json
 from rag.providers.tokens import Calibration, estimate_request
 from rag.providers.tools import MOST_TURNS, ToolResult, converse
@@ -106,6 +107,7 @@ class Gateway:
             self._clients.clear()
         for client in clients:
             submit(client.close()).result(5)
+        self.runner.close()
 
     def keep_calibration(self) -> None:
         """Store how far token estimates are off; raises `StoreError` in a workbench that was opened for reading."""

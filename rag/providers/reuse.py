@@ -25,6 +25,8 @@ class ResponseStore(Protocol):
 
     def put(self, key: str, value: dict[str, Any], *, ttl_s: float) -> None: ...
 
+    def close(self) -> None: ...
+
 
 def key_of(address: str, model: str, request: Request) -> str:
     """Return the key of a request to `model` at the base URL `address`."""

@@ -9,26 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from rag.errors import ProviderError, ProviderErrorKind, RagError
 from rag.providers import reuse
-from rag.providers.adapter import Adapter, Report
-from rag.providers.books import Books, Entry, counted_usage
+from rag.providers.attempts import Job, Route, Running
+from rag.providers.books import Books, Entry
 from rag.providers.calls import Call
-from rag.providers.failures import RefusedFieldError, classify, counted, failure, given_up
-from rag.providers.limits import Limiter, Limits, Permit
+from rag.providers.failures import RefusedFieldError, counted, failure, given_up
+from rag.providers.limits import Limiter, Permit
 from rag.providers.loop import loop
-from rag.providers.messages import Attempt, CallFinish, Capabilities, Cost, Request, Result, RetryingEvent, Reuse
+from rag.providers.messages import Attempt, Request, Result, RetryingEvent
 from rag.providers.policy import RetryPolicy
-from rag.providers.prices import FROM_CACHE, NOT_BILLED, Tariff
+from rag.providers.prices import FROM_CACHE, NOT_BILLED
 from rag.providers.tokens import Calibration, estimate_request, request_text, with_margin
-from rag.providers.wording import Target
-from rag.types import FallbackEvent, Usage, UsageStatus
+from rag.types import FallbackEvent, Usage
 
 log = logging.getLogger(__name__)
 
@@ -39,44 +36,6 @@ _NEAR: Final = 0.8  # of the window: from here on an estimate is not good enough
 _TTL_S: Final = 7 * 24 * 3600.0
 _FIELD_REFUSALS: Final = 4  # fields of one request that a server may refuse one after the other
 _OUTPUT_GUESS: Final = 1024  # tokens of an answer without a limit
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One model to ask, and under which limits."""
-
-    adapter: Adapter
-    model: str
-    """As the provider calls it."""
-    tariff: Tariff
-    limits: Limits = field(default_factory=Limits)
-    per_user: Limits | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{self.adapter.provider}/{self.model}"
-
-    @property
-    def target(self) -> Target:
-        """What sentences may name."""
-        return replace(self.adapter.target, model=self.model)
-
-    @property
-    def can(self) -> Capabilities:
-        return self.adapter.capabilities(self.model)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One call: what is asked, of whom, and for whom."""
-
-    request: Request
-    routes: tuple[Route, ...]
-    """The chosen model, then those to fall back on, in order."""
-    action: str = "ask"
-    user: str = ""
-    """Whose limits are used, next to the provider's."""
-    reuse: Reuse = "off"
 
 
 class Runner:
@@ -135,6 +94,11 @@ class Runner:
             if on_done is not None:
                 on_done(1)
         return [call.error or call.result for call in calls]
+
+    def close(self) -> None:
+        """Close the response cache."""
+        if self._store is not None:
+            self._store.close()
 
     # --- one call, on the loop ---
 
@@ -208,14 +172,14 @@ class Runner:
         except BaseException:
             await self.limiter.release(permit, 0)
             raise
-        attempt = _Running(job, route, call, prompt_tokens)
+        attempt = Running(job, route, call, prompt_tokens)
         try:
             await attempt.stream()
         finally:
             await self.books.settle(self._account(attempt, row, permit), hurried=attempt.status == "stopped")
         return attempt.result()
 
-    async def _account(self, attempt: _Running, row: int, permit: Permit) -> None:
+    async def _account(self, attempt: Running, row: int, permit: Permit) -> None:
         """Close the row of an attempt and correct what was booked for it."""
         usage, route = attempt.usage(), attempt.route
         await self.limiter.release(permit, usage.input_tokens + usage.output_tokens)
@@ -273,81 +237,6 @@ class Runner:
             log.warning("an answer was not kept: %s", error)
 
 
-class _Running:
-    """One attempt: the stream, and what is written down of it however it ends."""
-
-    def __init__(self, job: Job, route: Route, call: Call, prompt_tokens: int) -> None:
-        self.job, self.route, self.call = job, route, call
-        self.status: UsageStatus = "failed"
-        self._prompt_tokens = prompt_tokens
-        self._report = Report()
-        self._began = time.monotonic()
-        self._first: float | None = None
-        self._mark = call.mark()
-        self._error: ProviderError | None = None
-
-    async def stream(self) -> None:
-        """Pass the answer on. Raises `ProviderError`, also when it ended without the model's own end."""
-        self.call.enter("first byte", self.route.name)
-        try:
-            await self._read()
-        except asyncio.CancelledError:
-            self.status = "stopped"
-            raise
-        except ProviderError as error:
-            self._error = error
-            raise
-        self.status = "ok"
-
-    async def _read(self) -> None:
-        route = self.route
-        try:
-            async with aclosing(route.adapter.stream(route.model, self.job.request, self._report)) as deltas:
-                async for delta in deltas:
-                    if self._first is None:
-                        self._begin_output()
-                    self.call.add(delta)
-        except Exception as error:  # noqa: BLE001 - whatever an SDK lets through
-            found = classify(error, route.target)
-            raise found from found.__cause__
-        if self._report.finish is None:
-            raise _cut_off(route, self._report)
-
-    def _begin_output(self) -> None:
-        """New text takes the place of what an earlier attempt left."""
-        self._first = time.monotonic()
-        if self._mark != (0, 0) or self.call.has_output:
-            self.call.restart()
-        self._mark = (0, 0)
-
-    def result(self) -> Result:
-        """Return the answer, once the attempt is accounted for."""
-        report, so_far = self._report, self.call.partial()
-        finish: CallFinish = report.finish or "complete"
-        if finish == "complete" and not so_far.text.strip() and not so_far.tool_calls:
-            finish = "empty"
-        return replace(
-            so_far, finish=finish, model=self.route.name, replay=report.replay, served_by=report.served_by, request_id=report.request_id
-        )  # fmt: skip
-
-    def usage(self) -> Usage:
-        """Return the tokens that the attempt took."""
-        return counted_usage(self._report, self._error, self._prompt_tokens, self.call.written(self._mark))
-
-    def record(self, usage: Usage, cost: Cost) -> Attempt:
-        error, now = self._error, time.monotonic()
-        return Attempt(
-            model=self.route.name,
-            status=self.status,
-            usage=usage,
-            cost=cost,
-            error_kind=error.kind if error else "",
-            request_id=self._report.request_id or (error.request_id if error else ""),
-            ttft_ms=None if self._first is None else (self._first - self._began) * 1000,
-            duration_ms=(now - self._began) * 1000,
-        )
-
-
 def _prepare(route: Route) -> None:
     """Load what the first call needs: SDK and price list."""
     route.adapter.prepare()
@@ -363,12 +252,6 @@ async def _counted(route: Route, request: Request) -> int | None:
     except ProviderError as error:
         log.info("%s did not count: %s", route.name, error)
         return None
-
-
-def _cut_off(route: Route, report: Report) -> ProviderError:
-    name, model = route.adapter.provider, route.model
-    sentence = f"The reply of {model} from {name} broke off before its end; what came is kept, ask again for the whole."
-    return failure("truncated", sentence, route.target, request_id=report.request_id)
 
 
 def _next_route(routes: Sequence[Route], error: ProviderError, failed: Route) -> Route | None:

@@ -9,13 +9,13 @@ from typing import Final
 from rag.errors import ProviderError, RagError
 from rag.providers import presets, prices
 from rag.providers.adapter import Adapter
+from rag.providers.attempts import Job
 from rag.providers.config import ProviderConfig
 from rag.providers.embedding import RemoteEmbedder
 from rag.providers.gateway import Gateway, embedding_model, make_adapter, make_route
 from rag.providers.keys import Key
 from rag.providers.loop import submit
 from rag.providers.messages import Message, ModelInfo, Request
-from rag.providers.runner import Job
 from rag.providers.wording import SETTINGS
 
 ACTION: Final = "test"

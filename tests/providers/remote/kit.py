@@ -11,6 +11,7 @@ from rag.errors import RagError
 from rag.providers import presets
 from rag.providers.adapter import Adapter
 from rag.providers.anthropic_messages import AnthropicMessages
+from rag.providers.attempts import Job, Route
 from rag.providers.books import Books
 from rag.providers.calls import Call
 from rag.providers.loop import submit
@@ -18,7 +19,7 @@ from rag.providers.messages import Message, Request, Result, StreamEvent
 from rag.providers.openai_compatible import OpenAICompatible
 from rag.providers.policy import RetryPolicy, Timeouts
 from rag.providers.prices import PriceBook, Tariff
-from rag.providers.runner import Job, Route, Runner
+from rag.providers.runner import Runner
 from rag.providers.wording import Target
 from tests.faultserver import FaultServer
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from rag.errors import RagError
+from rag.providers.attempts import Job
 from rag.providers.calls import Call
 from rag.providers.limits import Limits
 from rag.providers.messages import Message, Request
 from rag.providers.policy import RetryPolicy
-from rag.providers.runner import Job
 from rag.store.responses import Responses
 from tests.faultserver import Exchange, FaultServer
 from tests.providers.remote.kit import WIRES, Bench, Row, close, make_bench

@@ -13,43 +13,27 @@ from click.testing import CliRunner, Result
 import rag
 from rag.cli.providers import KINDS, provider
 from rag.errors import ProviderError, RagError
-from rag.providers.gateway import Gateway
 from rag.providers.presets import PRESETS
-from rag.store.catalog import Catalog
 from tests.faultserver import FaultServer
-from tests.providers.remote.kit import KEY, POLICY, Rows
+from tests.providers.remote.kit import KEY
 
 Run = Callable[..., Result]
 
 
-class Bench:
-    """As much of a workbench as these commands use: a real catalog, and a gateway over it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.catalog = Catalog.open(folder / "catalog.sqlite3")
-        self.gateway = Gateway.open(self.catalog, Rows(), folder, environ={"FAULT_KEY": KEY}, policy=POLICY)
-
-    def __enter__(self) -> Bench:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.gateway.close()
-        self.catalog.close()
-
-
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(rag, "open_workbench", lambda data=None, read_only=False: Bench(tmp_path))
+    monkeypatch.setenv("FAULT_KEY", KEY)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
 
     def invoke(*arguments: str, fails: bool = False) -> Result:
-        result = CliRunner().invoke(provider, arguments)
+        result = CliRunner().invoke(provider, [*arguments, "--data", str(tmp_path)])
         assert fails == (result.exception is not None), result.output
         return result
 
     return invoke
 
 
-def test_add_list_test_remove(run: Run, server: FaultServer) -> None:
+def test_add_list_test_remove(run: Run, server: FaultServer, tmp_path: Path) -> None:
     """The way of a provider from its name to its end; adding it makes no call, testing makes one."""
     added: dict[str, Any] = json.loads(
         run(
@@ -65,6 +49,10 @@ def test_add_list_test_remove(run: Run, server: FaultServer) -> None:
     assert ("lab/gpt-6-sol", True, 1_050_000) == (model["name"], model["default"], model["context_window"])
     assert "in 2, out 10" in model["price"]
     tried = json.loads(run("test", "lab", "--json").stdout)
+    with rag.open_workbench(tmp_path, read_only=True) as bench:
+        (row,) = bench.ledger.records()
+    assert ("test", "lab", "gpt-6-sol", "ok") == (row.action, row.provider, row.model, row.status)
+    assert tried["cost_usd"] == row.cost_usd
     assert tried["ok"] and "the test cost $0." in tried["sentence"] and tried["cost_usd"] > 0
     assert "Removed lab" in run("remove", "lab").stdout
     assert "No provider is set up" in run("list").stdout

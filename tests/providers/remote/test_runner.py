@@ -11,10 +11,10 @@ import pytest
 
 from rag.errors import BudgetExceededError, ProviderError, StoreError
 from rag.providers import presets
+from rag.providers.attempts import Job
 from rag.providers.calls import Call
 from rag.providers.limits import Limits
 from rag.providers.messages import Message, Request, Result
-from rag.providers.runner import Job
 from rag.types import FallbackEvent, RestartEvent, TextEvent
 from tests.faultserver.wire import words
 from tests.providers.remote.kit import WIRES, Bench, Outcome, close, follow, make_bench

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from rag.errors import ProviderError
+from rag.providers.attempts import Job
 from rag.providers.messages import CallEnd, CitedEvent, Excerpt, Message, Request, Tool, ToolCall
 from rag.providers.routing import Routing, choose
-from rag.providers.runner import Job
 from rag.providers.structured import ask_for_json, parse
 from rag.providers.tools import ToolResult, converse
 from rag.store.responses import Responses
