@@ -132,6 +132,10 @@ usage = sa.Table(
     Column("cached", sa.Boolean, nullable=False),
     Column("ttft_ms", sa.Float),
     Column("duration_ms", sa.Float),
+    Column("estimated_cost_usd", sa.Float),
+    Column("unit_price", sa.String, nullable=False),
+    Column("request_id", sa.String, nullable=False),
+    Column("error_kind", sa.String, nullable=False),
     Index("usage_at", "at"),
 )
 
