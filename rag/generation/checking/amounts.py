@@ -54,6 +54,8 @@ class Amount:
     ordinal: bool = False
     is_whole: bool = False
     """Is what something is a part of: 64 in "of 64 posts, 52 are filled"."""
+    is_all: bool = False
+    """Stands behind "all"."""
     is_cell: bool = False
     """Stands behind a colon or in the cell of a table, where its unit may be told elsewhere."""
 
@@ -68,16 +70,24 @@ class Amount:
 
 
 _SCALE = re.compile(rf"(?P<blank>[ \u00a0-]?)(?P<scale>{'|'.join(sorted(SCALES, key=len, reverse=True))})(?![^\W_])")
-_MINUS = re.compile(r"(?:(?<![\w\d)])[-−–]\s?|\bminus\s|\bnegative\s)\Z", re.IGNORECASE)
+_MINUS = re.compile(r"(?:(?<![\w\d)])[-−–]\s?|(?<!or )\bminus\s|\bnegative\s)\Z", re.IGNORECASE)
+_ALL = re.compile(r"\ball (?:the |of the )?\Z", re.IGNORECASE)
 _OF_WHAT = re.compile(r"\sof (?!the\b|an?\b|its\b|their\b|which\b)(?P<what>[a-z]+)\b")
 _OF = re.compile(r"\bof (?:the |all |these |those )?\Z", re.IGNORECASE)
 _AND_A_HALF = re.compile(r"\sand a half\b", re.IGNORECASE)
 _OF_WHOM_BEFORE = re.compile(r"\bof (?:whom|which|them|these|those),? (?:\w+ )?\Z")
 _OF_WHOM_AFTER = re.compile(r"\sof (?:whom|which|them|these|those)\b")
+_CARRIED_CHARACTERS = 60
 _DASH = re.compile(r"\s?[-–—−~]\s?")
 _TO = re.compile(r"\s(?:to|through)\s")
 _AND = re.compile(r"\sand\s")
-_LISTED = re.compile(r",\s|,?\s(?:and|or|to|through)\s")
+_LISTED = re.compile(
+    r",\s|,?\s(?:and|or)\s|\s(?:to|through|of(?: the| all| its| their)?|out of)\s(?:(?:about|around|nearly|almost|only|some|over) )?"
+)
+_CARRIED_ON = re.compile(
+    r"(?:,?\s(?:and|or|but|against|versus|from|to|by|compared (?:with|to)|instead of|rather than)|,)\s(?:(?:about|around|nearly|almost|only|some|over|just) )?\Z"
+)
+_OR = re.compile(r"\sor\s")
 _BETWEEN = re.compile(r"\bbetween\s+[$€£]?\Z", re.IGNORECASE)
 _FROM = re.compile(r"\b(?:from|by)\s+[$€£]?\Z", re.IGNORECASE)
 _PER = re.compile(
@@ -104,7 +114,7 @@ _AFTER_OVER = re.compile(r"\s?\+|\s(?:\w+\s)?or more\b|\s(?:\w+\s)?at least\b", 
 _AFTER_UNDER = re.compile(r"\s(?:\w+\s)?(?:or (?:less|fewer|under)|at most|at the most)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_][^\W_]*(?:['’-][^\W_]+)*")
 _STOPS_THINGS = re.compile(
-    r"[.,;:!?()\[\]|\n\d–—]|\b(?:in|on|at|to|from|for|with|by|than|that|which|who|is|are|was|were|have|has|had|per|and|or|as|while|but|of|against|before|after|during|within|between|under|over|about|into|onto|when|if|because|until|since)\b"
+    r"[.,;:!?()\[\]|\n\d–—]|\b(?:in|on|at|to|from|for|with|by|than|that|which|who|is|are|was|were|have|has|had|per|and|or|as|while|but|of|against|before|after|during|within|between|under|over|about|into|onto|when|if|because|until|since|the|this|that|these|it|its|their|he|she|they|we|will|would|can|may|must|not)\b"
 )
 
 
@@ -112,7 +122,8 @@ def amounts(text: str, taken: Iterable[tuple[int, int]] = ()) -> list[Amount]:
     """Return the amounts of a text in order, those on `taken` spans left out."""
     taken = list(taken)
     found = [n for n in sorted(numbers(text), key=lambda n: n.start) if not _overlaps(n, taken)]
-    return _of_whom(text, _with_units_of_next(text, _parts_of_one(text, list(_ranges_and_singles(text, found)))))
+    singles = _parts_of_one(text, list(_ranges_and_singles(text, found)))
+    return _of_whom(text, _with_units_of_last(text, _with_units_of_next(text, singles)))
 
 
 def _overlaps(number: Number, taken: list[tuple[int, int]]) -> bool:
@@ -138,7 +149,8 @@ def _range(text: str, low: Number, high: Number) -> Amount | None:
     link = text[first.end : second.start]
     before = text[max(0, first.start - 12) : first.start]
     dashed = _DASH.fullmatch(link) or (_TO.fullmatch(link) and not _FROM.search(before))
-    if not (dashed or (_AND.fullmatch(link) and _BETWEEN.search(before))) or low.ordinal or high.ordinal:
+    either = _OR.fullmatch(link) and high.value == low.value + 1
+    if not (dashed or either or (_AND.fullmatch(link) and _BETWEEN.search(before))) or low.ordinal or high.ordinal:
         return None
     if first.readings[0].dimension in (NONE, COUNT) and first.end == low.end:
         second = _amount(text, high, low)
@@ -173,7 +185,7 @@ def _amount(text: str, number: Number, low: Number | None = None) -> Amount:
         if unit is not None and unit.dimension not in ("ratio", "points", "time", "months")
         else None
     )
-    readings = tuple(_readings(number, low or number, factor, unit, letter, bool(things)))
+    readings = tuple(_readings(number, low or number, factor, unit, letter, things[0] if things else ""))
     if unit is not None and (half := _AND_A_HALF.match(text, end)):
         end, readings = half.end(), tuple(_with_half(r) for r in readings)
     return Amount(
@@ -188,6 +200,7 @@ def _amount(text: str, number: Number, low: Number | None = None) -> Amount:
         _label(text, start),
         number.ordinal,
         bool(_OF.search(text, max(0, start - 12), start)),
+        bool(_ALL.search(text, max(0, start - 12), start)),
         not number.in_words and _is_cell(text, start, end),
     )
 
@@ -210,7 +223,7 @@ def _scale(text: str, number: Number) -> tuple[float, int, bool]:
 
 
 def _readings(
-    number: Number, low: Number, factor: float, unit: Unit | None, letter: bool, counts: bool
+    number: Number, low: Number, factor: float, unit: Unit | None, letter: bool, counts: str
 ) -> Iterator[Reading]:
     """Yield the readings of one number, the most likely first."""
 
@@ -221,6 +234,8 @@ def _readings(
 
     bare = Unit("ratio" if number.is_share and factor == 1 else COUNT if counts else NONE, 1)
     yield reading(factor, unit or bare)
+    if counts == "point":
+        yield reading(factor, Unit("points", 1))
     if unit is not None and unit.dimension == MONEY + "USD" and unit.size < 1:
         yield from (reading(factor, Unit(MONEY + other, unit.size)) for other in ("EUR", "AUD", "CAD"))  # cents
     if unit is None and letter and factor == 1e6:
@@ -330,10 +345,29 @@ def _with_units_of_next(text: str, found: list[Amount]) -> list[Amount]:
     for i in range(len(found) - 2, -1, -1):
         amount, after = found[i], found[i + 1]
         bare = amount.readings[0].dimension in (NONE, COUNT) and not amount.things and not amount.readings[0].rounded
+        bare = bare and amount.hedge in ("", "about")
         if bare and _LISTED.fullmatch(text[amount.end : after.start]):
             added = tuple(_resized(amount.readings[0], r) for r in after.readings if r.dimension or r.rounded)
             found[i] = replace(amount, readings=(*added, *amount.readings), things=after.things)
     return found
+
+
+def _with_units_of_last(text: str, found: list[Amount]) -> list[Amount]:
+    """Give a bare number that goes on with what was said the unit of the one before: 11 degrees here and only 3 there."""
+    for i in range(1, len(found)):
+        before, amount = found[i - 1], found[i]
+        bare = amount.readings[0].dimension in (NONE, COUNT) and not amount.things and not amount.label
+        link = text[before.end : amount.start]
+        if bare and len(link) < _CARRIED_CHARACTERS and not re.search(r"[.;:|\n]", link) and _CARRIED_ON.search(link):
+            like = [r for r in before.readings if r.dimension not in (NONE, COUNT)][:1]
+            units = [replace(r, size=r.size / _scale_of(r)) if amount.readings[0].rounded else r for r in like]
+            found[i] = replace(amount, readings=(*amount.readings, *(_resized(amount.readings[0], r) for r in units)))
+    return found
+
+
+def _scale_of(reading: Reading) -> float:
+    """Return the word of scale in a reading's size: a million for euros in millions; units keep their own size."""
+    return reading.size if reading.rounded and reading.dimension.startswith(MONEY) else 1.0
 
 
 def _of_whom(text: str, found: list[Amount]) -> list[Amount]:

@@ -45,6 +45,8 @@ def comparable(claim: Amount, source: Amount) -> bool:
         return False
     for one in claim.readings:
         for other in source.readings:
+            if {one.dimension, other.dimension} == {"months", "time"}:
+                return True
             if one.dimension == other.dimension != NONE and one.dimension != COUNT:
                 return True
             if {one.dimension, other.dimension} <= {NONE, COUNT}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from rag.generation.checking.amounts import Amount
 from rag.generation.checking.words import told_stems
@@ -18,7 +19,7 @@ SAYS_HOW_MUCH = frozenset(
         "generate generated get got give gave go goes went take took pay paid earn earned receive received count counted become became "
         "belong include included expect expected plan planned estimate estimated show showed find found say said put set spend spent "
         "down up less more lower higher fewer compare compared gain gained lose lost reduce reduced raise raised use used "
-        "weigh measure last contain run ran begin began begun start started end ended arrive arrived need require required charge charged "
+        "weigh measure last live contain run ran begin began begun start started end ended arrive arrived need require required charge charged "
         "about approximately roughly around nearly almost exactly only"
     ).split()
     for stem in terms(word)
@@ -35,6 +36,11 @@ BIG_CUT = re.compile(
     re.IGNORECASE,
 )
 LISTED = re.compile(r"\s?,\s|,?\s(?:and|or)\s")
+COMPARES = re.compile(
+    r"[\s,;(]*(?:and )?(?:compared (?:with|to)|up from|down from|against|versus|vs\.?|from|to|instead of|rather than)\b",
+    re.IGNORECASE,
+)
+"""Begins a clause whose amount is told of the same thing as the one before it."""
 NOT_BINDING = re.compile(
     r"\b(?:since|until|before|after|than(?: in)?|on|against|with|versus|over|founded in|compared to)\s\Z|\bsince\b[^,;.]{0,32}\Z",
     re.IGNORECASE,
@@ -78,7 +84,15 @@ _HEAD = re.compile(
     rf"\s(?:{_IS})\s{_SOME}",
     re.IGNORECASE,
 )
-_FROM_TO = re.compile(r"\b(?P<role>from|to)\s(?:only |about |around |nearly |almost |some )?\Z", re.IGNORECASE)
+_NEXT_WORD = re.compile(r"[^\W\d_]+")
+_UP_FROM = re.compile(
+    r"\b(?:up|down|instead of|against|versus|compared (?:with|to)|rather than)\s(?:from\s)?(?:[A-Z]{3}\s)?\Z",
+    re.IGNORECASE,
+)
+_FROM_TO = re.compile(
+    r"\b(?P<role>from|(?<!amount )(?<!amounts )(?<!amounted )(?<!comes )(?<!come )(?<!came )(?<!equal )(?<!up )(?<!close )(?<!due )(?<!according )to)\s(?:only |about |around |nearly |almost |some )?\Z",
+    re.IGNORECASE,
+)
 
 
 def direction(text: str, part: Span, amount: Amount, up: re.Pattern[str], down: re.Pattern[str]) -> int:
@@ -106,8 +120,21 @@ def head(text: str, amount: Amount) -> str:
     return next(iter(stems), "")
 
 
+def lead(text: str, clause: Span, solid: Sequence[Span]) -> str:
+    """Return the stem of the first word of a clause that says what it is about; "" when none does."""
+    for word in _NEXT_WORD.finditer(text, *clause):
+        if any(start <= word.start() < end for start, end in solid):
+            continue
+        stems = told_stems(word.group(), 0, len(word.group())) - SAYS_HOW_MUCH
+        if stems:
+            return next(iter(stems))
+    return ""
+
+
 def role(text: str, amount: Amount, group: list[Amount]) -> str:
-    """Return whether an amount is the start or the end of a change that the sentence tells both ends of."""
+    """Return "from" or "to" for the ends of a change that a sentence tells both of, "before" for what it only compares with."""
+    if _UP_FROM.search(text, max(0, amount.start - 24), amount.start):
+        return "before"
     found = _FROM_TO.search(text, max(0, amount.start - 24), amount.start)
     said = found["role"].lower() if found else ""
     if said == "from":

@@ -12,7 +12,8 @@ from rag.generation.checking.units import COUNT, MONEY, NONE, SCALES, Unit, curr
 
 _SCALES = r"thousands?|millions?|billions?|trillions?|mn|bn|m|k|'?000s?"
 _WITH_SIGN = re.compile(
-    rf"(?P<sign>US\$|[$€£¥]|EUR|USD|GBP|CHF)\s?(?:in\s)?(?P<scale>{_SCALES})?(?![^\W_])(?!\s?\d)", re.IGNORECASE
+    rf"(?P<sign>US\$|[$€£¥]|EUR|USD|GBP|CHF|NOK|SEK|DKK|JPY|CNY|INR|AUD|CAD|PLN)\s?(?:in\s)?(?P<scale>{_SCALES})?(?![^\W_])(?!\s?\d)",
+    re.IGNORECASE,
 )
 _IN_SCALE = re.compile(
     rf"\b(?:in|amounts in|figures in|expressed in)\s(?P<scale>{_SCALES})(?:\sof\s(?P<money>(?:US |U\.S\. )?[a-z]+))?(?![^\W_])",

@@ -147,6 +147,13 @@ def _conflict(sentence: Sentence, claim: Mention, source: Mention, passage: Pass
         return _Found("contradicted", _clause_text(passage, source))
     if _other_rate(claim.amount.per, source.amount.per) or {claim.role, source.role} == {"from", "to"}:
         return _Found("contradicted", _clause_text(passage, source))
+    if (
+        claim.amount.hedge
+        and source.amount.hedge
+        and not claim.amount.things
+        and claim.amount.readings[0].dimension in ("", "count")
+    ):
+        return _Found("supported", said)  # over 60, which tells whom, not how many
     is_one_of_several = parted_claims(claim, sentence.mentions)
     if said_of_another(sentence.stems, claim, is_one_of_several, source, passage):
         return _Found("contradicted", _clause_text(passage, source))

@@ -15,6 +15,7 @@ from itertools import pairwise
 from rag.generation.checking.amounts import Amount
 from rag.generation.checking.cues import (
     BIG_CUT,
+    COMPARES,
     CUT,
     DOWN,
     FIRST_WORD,
@@ -27,6 +28,7 @@ from rag.generation.checking.cues import (
     direction,
     head,
     is_denied,
+    lead,
     role,
 )
 from rag.generation.checking.dates import DateMention
@@ -49,6 +51,8 @@ class Mention:
     """The same, with those of the clause before where this one has no subject of its own: "and fell to 3"."""
     head: str = ""
     """Stem of the noun that an amount is the value of: goal in "the goal of 25 percent"."""
+    lead: str = ""
+    """Stem of the first telling word of the clause: what it is about."""
     role: str = ""
     """"from" or "to" in a change from one value to another."""
     numbers: frozenset[float] = frozenset()
@@ -103,6 +107,7 @@ def _in_sentence(text: str, sentence: Span, group: list[Amount], dates: Sequence
                 stems,
                 stems | _shared_subject(text, clauses, clause, amount, solid),
                 head(text, amount),
+                lead(text, clause, solid),
                 role(text, amount, group),
                 frozenset(r.low for o in _amounts_in(clause, group) if o is not amount for r in o.readings),
                 years.get(amount.start, frozenset()),
@@ -117,6 +122,8 @@ def _in_sentence(text: str, sentence: Span, group: list[Amount], dates: Sequence
 def _shared_subject(text: str, clauses: list[Span], clause: Span, amount: Amount, solid: list[Span]) -> frozenset[str]:
     """Return the stems of the clauses before, back to one with a subject, when this one has none: "and rose to 3"."""
     shared: frozenset[str] = frozenset()
+    if COMPARES.match(text, *clause):
+        return shared
     end = amount.start
     for before in reversed([c for c in clauses if c[1] <= clause[0]]):
         if not _lacks_subject(text, clause[0], end):
@@ -148,9 +155,14 @@ def _telling(text: str, clauses: list[Span], amount: Amount, solid: list[Span], 
     """
     clause = _around(clauses, amount.start)
     index = clauses.index(clause)
-    if len(_amounts_in(clause, group)) > 1 or told_stems(text, *clause, solid) - SAYS_HOW_MUCH:
+    if (
+        COMPARES.match(text, *clause)
+        or len(_amounts_in(clause, group)) > 1
+        or told_stems(text, *clause, solid) - SAYS_HOW_MUCH
+    ):
         return clause
-    if index + 1 < len(clauses) and not _amounts_in(clauses[index + 1], group):
+    bracketed = text[clause[0]] == "("
+    if not bracketed and index + 1 < len(clauses) and not _amounts_in(clauses[index + 1], group):
         return (clause[0], clauses[index + 1][1])
     return (clauses[index - 1][0], clause[1]) if index else clause
 

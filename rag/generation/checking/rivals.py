@@ -8,11 +8,11 @@ from rag.generation.checking.comparing import agreement, comparable
 from rag.generation.checking.cues import SAYS_HOW_MUCH
 from rag.generation.checking.evidence import Passage
 from rag.generation.checking.mentions import Mention
-from rag.generation.checking.units import NONE
-from rag.store.keywords import terms
+from rag.generation.checking.units import NONE, same_things
+from rag.generation.checking.words import told_stems
 
 _CONTRASTS = [
-    {stem for word in line.split() for stem in terms(word)}
+    told_stems(line, 0, len(line))
     for line in (
         "men women male female", "gross net", "operating capital", "domestic foreign international", "north south east west",
         "adults children", "public private", "urban rural", "minimum maximum", "direct indirect", "fixed variable", "old new",
@@ -33,18 +33,26 @@ def said_of_another(
     `source` something that the claim does not name. `sentence` has the stems of the whole sentence; with several amounts of one kind each is told of its own clause.
     """
     stems = claim.stems if is_one_of_several and claim.stems and not source.in_table else sentence
+    if claim.numbers & source.numbers:
+        return False  # another figure of the clause agrees as well
     claimed = (claim.stems if len(claim.stems) > 1 else stems) - SAYS_HOW_MUCH
     rivals = [r for r in passage.mentions if r is not source and _is_rival(claim, source, r)]
     missing = source.stems - stems - SAYS_HOW_MUCH
     beside = [r for r in rivals if _is_beside(r, source)]
     if missing and any(_takes_it(claimed, missing, source, r, passage) for r in beside):
         return True
+    if not source.years and any(claim.years & r.years for r in beside):
+        return True
+    if any(_has_its_lead(claim, source, r, sentence) for r in beside) or _is_all_of(claim, source, passage):
+        return True
     if any(_has_its_head(claim, source, r) for r in beside) and (missing or source.head or source.role):
         return True
     if any(_goes_with_its_numbers(claim, source, r) or _is_part(claim, claimed, source, r) for r in beside):
         return True
-    told = frozenset(claim.amount.of) or sentence - frozenset(claim.amount.things)
-    return any(_told_elsewhere(told, source, r, passage) for r in rivals if r.sentence != source.sentence)
+    told = (frozenset(claim.amount.of) or sentence - frozenset(claim.amount.things)) - SAYS_HOW_MUCH
+    return not claim.role and any(
+        _told_elsewhere(told, source, r, passage) for r in rivals if r.sentence != source.sentence
+    )
 
 
 def parted_claims(claim: Mention, others: Sequence[Mention]) -> bool:
@@ -91,6 +99,27 @@ def _has_its_head(claim: Mention, source: Mention, rival: Mention) -> bool:
     """Tell whether the passage calls another amount what the claim calls this one: the goal of 25 percent."""
     return (
         bool(claim.head) and claim.head == rival.head and claim.head != source.head and claim.head not in source.stems
+    )
+
+
+def _has_its_lead(claim: Mention, source: Mention, rival: Mention, sentence: frozenset[str]) -> bool:
+    """Tell whether the passage begins the rival's clause with what the claim begins with, and the source's with another thing."""
+    if not claim.lead or claim.lead != rival.lead or claim.lead in source.subject:
+        return False
+    if claim.amount.things and rival.amount.things and not same_things(claim.amount.things, rival.amount.things):
+        return False
+    return bool(source.lead) and source.lead not in sentence and source.lead not in claim.stems
+
+
+def _is_all_of(claim: Mention, source: Mention, passage: Passage) -> bool:
+    """Tell whether a claim is about all of them where the passage is about some of them: of the 14 stations nine."""
+    if not claim.amount.is_all or not source.amount.is_whole:
+        return False
+    total = source.amount.readings[0].low
+    return any(
+        m.sentence == source.sentence and 0 < m.amount.readings[0].low < total
+        for m in passage.mentions
+        if m is not source
     )
 
 
