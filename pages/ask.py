@@ -2,50 +2,51 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 import rag
-from pages.parts import answers, passage, shared
-from pages.parts.safe_text import Node, draw, el, label, paragraphs, say, visible
-from rag import RagError, Workbench
+from pages.parts import answers, evidence, models, past, shared
+from pages.parts.live_answer import follow
+from pages.parts.safe_text import Node, draw, el, say, visible
+from rag import GenerateOptions, RagError, Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rag.generation import AnswerStream
     from rag.store.conversations import Conversation, Turn
-    from rag.types import Collection, Hit
+    from rag.types import Collection
 
 ID = "c"  # of the conversation, in the address: it survives a reload, and another tab can follow
 LAST = "ask.last"
 OPEN = "ask.open"  # "turn:marker" of the citation that was picked
-_REDRAW_S = 0.04
+AGAIN = "ask.again.question"
 
 
 def main() -> None:
     bench = shared.open_bench()
     target = shared.collection(bench)
     conversation = _conversation(bench)
-    _head(bench, conversation)
+    offered = models.choices(bench)
+    model = models.chosen(bench, offered)
+    _head(bench, conversation, offered, model)
     question = st.chat_input(
         f"Ask the documents in {visible(target.name, 40)}", key="ask.question", disabled=not target.chunks
     )
-    question = question or st.query_params.get("q")
+    question = question or st.query_params.get("q") or st.session_state.pop(AGAIN, None)
     if question:
-        _ask(bench, target, question, conversation)
+        _ask(bench, target, question, conversation, model.name)
         conversation = _conversation(bench)
+    _before(bench, target, model)
     if conversation is None:
         _nothing_yet(target)
         return
-    chat, evidence = st.columns([1, 1.12], gap="large")
-    current = st.session_state.get(OPEN) or _first_citation(conversation)
+    chat, beside = st.columns([1, 1.12], gap="large")
+    current = st.session_state.get(OPEN) or evidence.first(conversation)
     with chat:
         _turns(bench, conversation, current)
-    with evidence, st.container(key="evidence"):
-        _evidence(bench, conversation, current)
+    with beside, st.container(key="evidence"):
+        evidence.show(bench, conversation, current)
 
 
 # --- the conversation ---
@@ -68,37 +69,43 @@ def _conversation(bench: Workbench) -> Conversation | None:
     return found
 
 
-def _ask(bench: Workbench, target: Collection, question: str, conversation: Conversation | None) -> None:
+def _ask(bench: Workbench, target: Collection, question: str, conversation: Conversation | None, model: str) -> None:
     """Start the answer in its worker and put the conversation's id into the address."""
     st.session_state.pop(OPEN, None)
     st.query_params.pop("q", None)
     try:
-        stream = rag.ask(bench, question, conversation_id=conversation.id if conversation else None, collection=target)
+        stream = rag.ask(
+            bench, question, conversation_id=conversation.id if conversation else None, collection=target,
+            generate_options=GenerateOptions(model=model), user=models.visitor(),
+        )  # fmt: skip
         st.query_params[ID] = stream.conversation_id or ""
     except RagError as error:
         say("warning", error)
 
 
-def _head(bench: Workbench, conversation: Conversation | None) -> None:
-    title, past, new = st.columns([5, 1.4, 1.4], vertical_alignment="bottom")
+def _head(
+    bench: Workbench, conversation: Conversation | None, offered: list[models.Choice], model: models.Choice
+) -> None:
+    title, which, earlier, new = st.columns([3.4, 2.3, 1.6, 1], vertical_alignment="bottom")
     title.title("Ask")
-    with past.popover("Conversations", icon=":material/history:", width="stretch"):
-        known = rag.conversations(bench)[:30]
-        for info in known:
-            st.page_link(
-                shared.page("ask"), label=label(info.title, 70), query_params={ID: info.id},
-                disabled=conversation is not None and info.id == conversation.id,
-            )  # fmt: skip
-        if not known:
-            st.caption("None yet.")
-        elif conversation is not None:
-            st.button("Delete this one", icon=":material/delete:", on_click=_delete, args=(bench, conversation.id))
+    with which:
+        models.picker(bench, offered, model)
+    with earlier.popover("Conversations", icon=":material/history:", width="stretch"):
+        past.menu(bench, conversation, on_open=_go_to, on_leave=_leave)
     new.button("New", icon=":material/add_comment:", width="stretch", on_click=_leave, disabled=conversation is None)
 
 
-def _delete(bench: Workbench, conversation_id: str) -> None:
-    rag.delete_conversation(bench, conversation_id)
+def _before(bench: Workbench, target: Collection, model: models.Choice) -> None:
+    """Say, before anything is asked, what it will cost; and when the model that was wanted cannot answer."""
+    if problem := st.session_state.get("ask.model.problem"):
+        say("warning", problem)
+    if target.chunks:
+        draw(el("small.muted", models.cost_line(bench, target, model)), key="ask.cost")
+
+
+def _go_to(conversation_id: str) -> None:
     _leave()
+    st.query_params[ID] = conversation_id
 
 
 def _leave() -> None:
@@ -132,7 +139,9 @@ def _turns(bench: Workbench, conversation: Conversation, current: str) -> None:
         said += _nearest(bench, conversation.turns[-1])
     draw(*said, key="ask.turns", on_pick=_open)
     if live is not None:
-        _follow(live)
+        follow(live)
+    elif conversation.turns:
+        _offer_again(conversation.turns[-1])
 
 
 def _is(turn: Turn, live: AnswerStream | None) -> bool:
@@ -144,18 +153,14 @@ def _live(bench: Workbench, conversation: Conversation) -> AnswerStream | None:
     return stream if stream is not None and not stream.done else None
 
 
-def _follow(stream: AnswerStream) -> None:
-    """Show the text as it comes. Whatever ends this page run, the worker goes on; only Stop ends the answer."""
-    draw(el("section.turn", el("div.question", stream.question)), key="ask.asked")
-    st.button("Stop", key="ask.stop", icon=":material/stop:", on_click=stream.stop)
-    slot = st.container(key="ask.running").empty()
-    text, drawn = "", 0.0
-    for piece in stream.tail():
-        text += piece
-        if time.monotonic() - drawn >= _REDRAW_S:
-            slot.markdown(paragraphs(text))
-            drawn = time.monotonic()
-    st.rerun()
+def _offer_again(turn: Turn) -> None:
+    """Offer to ask once more what was not answered to the end."""
+
+    def again() -> None:
+        st.session_state[AGAIN] = turn.question
+
+    if turn.answer is not None and answers.is_cut_short(turn.answer):
+        st.button("Ask again", key="ask.again", icon=":material/refresh:", on_click=again)
 
 
 def _nearest(bench: Workbench, turn: Turn) -> list[Node]:
@@ -166,42 +171,8 @@ def _nearest(bench: Workbench, turn: Turn) -> list[Node]:
     return answers.nearest(bench, stream.result.near_misses[:3], stream.result.terms, turn.stream_id)
 
 
-# --- the evidence ---
-
-
 def _open(pick: str) -> None:
     st.session_state[OPEN] = pick
-
-
-def _first_citation(conversation: Conversation) -> str:
-    """Return what to show before anything was picked: what the newest answer rests on first."""
-    newest = conversation.turns[-1] if conversation.turns else None
-    citations = newest.answer.citations if newest and newest.answer else ()
-    return f"{newest.stream_id}:{citations[0].marker}" if newest and citations else ""
-
-
-def _evidence(bench: Workbench, conversation: Conversation, current: str) -> None:
-    """Show the open citation at its place in the document, beside the chat."""
-    shown = _opened(bench, conversation, current)
-    if shown is None:
-        draw(
-            el("div.empty.slim", el("p", "Press a number to see the page that it stands on.")), key="ask.evidence.hint"
-        )
-        return
-    passage.show(bench, shown, key="ask.passage")
-
-
-def _opened(bench: Workbench, conversation: Conversation, pick: str) -> passage.Passage | None:
-    turn_id, _, what = pick.partition(":")
-    turn = next((t for t in conversation.turns if t.stream_id == turn_id), None)
-    if turn is None:
-        return None
-    for citation in turn.answer.citations if turn.answer else ():
-        if str(citation.marker) == what:
-            return passage.of_citation(citation)
-    stream = bench.answers.get(turn_id)
-    misses: Sequence[Hit] = stream.result.near_misses if stream is not None and stream.result else ()
-    return next((passage.of_hit(h) for h in misses if h.chunk.id == what), None)
 
 
 main()

@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +31,7 @@ from rag.providers.base import Embedder
 from rag.recent import Recent
 from rag.settings import Settings
 from rag.store.catalog import Catalog
+from rag.store.conversations import Conversations
 from rag.store.keywords import word_spans
 from rag.store.lock import DataLock
 from rag.types import ChunkOptions, Collection, Document, GenerateOptions, Stop, never
@@ -39,6 +39,7 @@ from rag.usage.ledger import Ledger
 
 if TYPE_CHECKING:
     from rag.providers.gateway import Gateway, ModelCard
+    from rag.providers.presets import Preset
     from rag.store.index import VectorIndex
     from rag.store.vectors import VectorTable
 
@@ -46,6 +47,7 @@ log = logging.getLogger(__name__)
 
 _LONGEST_CALL = timedelta(hours=1)  # a call that began earlier and has not ended was cut off by a crash
 _PROMPT_KEY = "prompt_delimiter_seed"
+_TITLE_CHARACTERS = 120
 CATALOG_FILE = "catalog.sqlite3"
 KEYWORD_ONLY_THRESHOLD = 0.5
 """Default threshold of a collection without vectors, whose match score is coverage alone."""
@@ -194,6 +196,7 @@ class Workbench:
     @property
     def gateway(self) -> Gateway:
         """The way to remote models, set up at first use; contacts nobody by itself."""
+        from rag.providers import secrets_toml
         from rag.providers.gateway import Gateway
         from rag.store.responses import FILE_NAME, Responses
 
@@ -201,9 +204,25 @@ class Workbench:
             if self._gateway is None:
                 responses = Responses(self.data_dir / FILE_NAME)
                 self._gateway = Gateway.open(
-                    self.catalog, self.ledger, self.data_dir, responses=responses, secrets=_secrets()
+                    self.catalog, self.ledger, self.data_dir, responses=responses, secrets=secrets_toml.read()
                 )
             return self._gateway
+
+    @property
+    def provider_kinds(self) -> Mapping[str, Preset]:
+        """The kinds of providers that can be added, with what is known of each: title, address, usual variable of its key."""
+        from rag.providers.presets import PRESETS
+
+        return PRESETS
+
+    def likely_usd(self, model: str, prompt_tokens: int, output_tokens: int = 400) -> float | None:
+        """Return about what an answer of a chat model costs, None when its price is unknown; contacts nobody.
+
+        Raises `ProviderError` for a provider that is not set up.
+        """
+        from rag.providers.offers import likely_usd
+
+        return likely_usd(self.gateway, model, prompt_tokens, output_tokens)
 
     def _close_gateway(self) -> None:
         with self._gateway_lock:
@@ -212,6 +231,11 @@ class Workbench:
             if not self.read_only:
                 gateway.keep_calibration()
             gateway.close()
+
+    def rename_conversation(self, conversation_id: str, title: str) -> None:
+        """Give a conversation another title, on one line; an empty one changes nothing."""
+        if title := " ".join(title.split())[:_TITLE_CHARACTERS]:
+            Conversations(self.catalog.engine).rename(conversation_id, title)
 
     def word_marks(self, text: str, terms: Sequence[str]) -> list[tuple[int, int]]:
         """Return (start, end) of each word of `text` that is one of a question's `terms` (`SearchResult.terms`), in order."""
@@ -373,15 +397,3 @@ def _remote_info(card: ModelCard) -> ModelInfo:
     window = f"{card.context_window:,} tokens" if card.context_window else "window unknown"
     note = f"{window}; {card.price or 'price unknown'}" + (f"; retires on {card.retires}" if card.retires else "")
     return ModelInfo(card.name, "embedding" if card.is_embedding else "chat", card.problem, note)
-
-
-def _secrets() -> dict[str, str]:
-    """Return the plain texts of `.streamlit/secrets.toml` in the working folder: keys may stand there for every front end."""
-    try:
-        content = tomllib.loads(Path(".streamlit/secrets.toml").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError):
-        log.warning("secrets.toml cannot be read; correct it or remove it")
-        return {}
-    return {name: value for name, value in content.items() if isinstance(value, str)}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from pages.parts.hits import marked
 from pages.parts.safe_text import Node, el, visible
+from pages.parts.sentences import Drawn, legend, picks
 from pages.parts.shared import cost, duration, pages_text
+from rag.types import CheckSummary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,73 +16,74 @@ if TYPE_CHECKING:
     from rag import Workbench
     from rag.types import Answer, Citation, Hit
 
-_MARKER = re.compile(r"\[(\d{1,3})\]")
 _ENDS = {
     "stopped": "Stopped: this answer is not complete.",
     "length": "The answer was cut off at its length limit.",
     "refused": "The model declined to answer.",
 }
+_CUT_SHORT = ("failed", "stopped", "length")
 
 
 def turn(question: str, answer: Answer | None, turn_id: str, current: str = "") -> Node:
-    """Return one question with its answer. A marker or citation picks "turn:marker"; `current` is the one that is open."""
+    """Return one question with its answer. A marker or citation picks `sentences.picks`; `current` is the one that is open."""
     return el("section.turn", el("div.question", question), body(answer, turn_id, current) if answer else None)
 
 
 def body(answer: Answer, turn_id: str, current: str) -> Node:
     return el(
         "div.answer",
-        el("div.said", *_with_markers(answer.text, answer.citations, turn_id, current)) if answer.text else None,
+        el("div.said", *Drawn(answer, turn_id, current).nodes()) if answer.text else None,
         _end_note(answer),
-        el("ul.citations", *(el("li", _citation(c, turn_id, current)) for c in answer.citations))
-        if answer.citations
-        else None,
+        _citations(answer, turn_id, current),
+        _checks(answer),
         _meta(answer),
     )
 
 
-def _with_markers(text: str, citations: Sequence[Citation], turn_id: str, current: str) -> list[Node | str]:
-    """Return the text with each `[n]` that a citation stands behind as a button; any other stays the text that it is."""
-    known = {c.marker: c for c in citations}
-    children: list[Node | str] = []
-    place = 0
-    for found in _MARKER.finditer(text):
-        citation = known.get(int(found.group(1)))
-        if citation is None:
-            continue
-        children += [text[place : found.start()].rstrip(" "), " ", _marker(citation, turn_id, current)]
-        place = found.end()
-    return [*children, text[place:]]
+def _citations(answer: Answer, turn_id: str, current: str) -> Node | None:
+    """List what is cited, each quote once."""
+    rows: dict[tuple[int, str], Node] = {}
+    for name, citation in picks(answer, turn_id).items():
+        rows.setdefault((citation.marker, citation.quote), el("li", _citation(name, citation, current)))
+    return el("ul.citations", *rows.values()) if rows else None
 
 
-def _marker(citation: Citation, turn_id: str, current: str) -> Node:
-    pick = f"{turn_id}:{citation.marker}"
-    tip = el(
-        "span.tip",
-        el("span.strong", f"{visible(citation.hit.document_name, 70)} {pages_text(citation.pages)}"),
-        el("br"),
-        f"“{visible(citation.quote, 420)}”",
-    )
-    look = "button.marker.current" if pick == current else "button.marker"
-    return el(look, str(citation.marker), tip, data_pick=pick, aria_label=f"Open citation {citation.marker}")
-
-
-def _citation(citation: Citation, turn_id: str, current: str) -> Node:
-    pick = f"{turn_id}:{citation.marker}"
-    look = "button.citation.current" if pick == current else "button.citation"
+def _citation(name: str, citation: Citation, current: str) -> Node:
+    look = "button.citation.current" if name == current else "button.citation"
     return el(
         look,
         el("span.strong.num", f"[{citation.marker}]"),
         el("span.name.clip", visible(citation.hit.document_name)),
         el("span.muted", pages_text(citation.pages)),
         el("span.muted.clip", visible(citation.quote, 160)),
-        data_pick=pick,
+        data_pick=name,
     )
 
 
+def is_cut_short(answer: Answer) -> bool:
+    """Whether asking again makes sense: it failed, was stopped, or hit its limit."""
+    return answer.finish in _CUT_SHORT
+
+
 def _end_note(answer: Answer) -> Node | None:
-    note = answer.error or _ENDS.get(answer.finish, "")
-    return el("p", el("span.chip.bad" if answer.finish == "failed" else "span.chip.warn", note)) if note else None
+    """Say how it came about and, of an answer that is not whole, that it is not."""
+    sentences = [answer.error, answer.note] if answer.error or answer.note else [_ENDS.get(answer.finish, "")]
+    said = " ".join(visible(s, 600) for s in sentences if s)
+    if not said:
+        return None
+    tag = "Incomplete" if answer.text and is_cut_short(answer) else "No answer" if answer.finish == "failed" else ""
+    look = "bad" if answer.finish == "failed" else "warn"
+    return el("p.notice", el(f"span.chip.{look}", tag) if tag else None, el("span", said))
+
+
+def _checks(answer: Answer) -> Node | None:
+    """Sum up the checks of a model's answer; the words of extracts are the documents' own."""
+    summary = str(CheckSummary.of(answer.checks))
+    if not summary:
+        return None
+    counts = CheckSummary.of(answer.checks)
+    whole = counts.sentences == counts.sentences_supported and counts.figures == counts.figures_supported
+    return el("div.checks", el("span.chip.good" if whole else "span.chip.warn", summary), legend(answer))
 
 
 def _meta(answer: Answer) -> Node:
@@ -92,8 +94,24 @@ def _meta(answer: Answer) -> Node:
         el("span.chip.warn", "Not found in these documents") if answer.finish == "not_found" else None,
         el("span", visible(answer.model, 60)) if answer.model else None,
         el("span", f"first words {duration(answer.ttft_ms)}, whole {duration(answer.duration_ms)}"),
-        el("span", cost(answer.cost_usd)),
+        _tokens(answer),
+        el("span", _price(answer)),
     )
+
+
+def _tokens(answer: Answer) -> Node | None:
+    used = answer.usage
+    if not used.input_tokens and not used.output_tokens:
+        return None
+    about = "about " if used.estimated else ""
+    reused = f" ({used.cache_read_tokens:,} cached)" if used.cache_read_tokens else ""
+    return el("span", f"{about}{used.input_tokens:,} tokens in{reused}, {used.output_tokens:,} out")
+
+
+def _price(answer: Answer) -> str:
+    if answer.cached:
+        return "from the cache, free"
+    return "cost unknown" if answer.cost_usd is None else cost(answer.cost_usd)
 
 
 def nearest(bench: Workbench, hits: Sequence[Hit], terms: Sequence[str], turn_id: str) -> list[Node]:

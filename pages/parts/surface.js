@@ -5,7 +5,7 @@ const HTML = new Set(["div", "span", "p", "mark", "button", "strong", "em", "sma
   "thead", "tbody", "tr", "th", "td", "details", "summary", "section", "header", "pre", "code", "b", "sup"]);
 const SVG = new Set(["svg", "g", "rect", "line", "circle", "text", "path", "polyline", "title"]);
 const ATTRIBUTES = new Set(["title", "role", "tabindex", "aria-label", "aria-hidden", "aria-pressed", "aria-current", "data-pick", "data-toggle",
-  "data-id", "scope", "open", "disabled", "colspan", "viewBox", "preserveAspectRatio", "x", "y", "x1", "x2", "y1", "y2", "cx",
+  "data-id", "scope", "start", "open", "disabled", "colspan", "viewBox", "preserveAspectRatio", "x", "y", "x1", "x2", "y1", "y2", "cx",
   "cy", "r", "rx", "width", "height", "points", "d", "text-anchor", "transform"]);
 
 function build(spec) {

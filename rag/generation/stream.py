@@ -88,13 +88,19 @@ class AnswerStream:
         The empty pieces give a page the chance to notice that its reader is gone. After a `RestartEvent` the pieces begin
         again; a reader that must take back what it showed iterates the events.
         """
+        for event in self.follow(idle_s):
+            if event is None or isinstance(event, TextEvent):
+                yield event.text if event else ""
+
+    def follow(self, idle_s: float = 0.25) -> Iterator[Event | None]:
+        """Yield every event as iterating does, and None whenever none came for `idle_s` seconds."""
         seen, ended = 0, False
         while not ended:
             fresh, ended = self._after(seen, idle_s)
-            yield from (event.text for event in fresh if isinstance(event, TextEvent))
+            yield from fresh
             seen += len(fresh)
             if not fresh:
-                yield ""
+                yield None
 
     def _after(self, seen: int, timeout: float | None = None) -> tuple[list[Event], bool]:
         """Wait for events after the first `seen`; return them and whether they are the last."""
@@ -236,6 +242,10 @@ class AnswerStream:
             duration_ms=(now - self._began) * 1000,
             error=error,
             cached=end.cached,
-            note=end.note,
+            note=" ".join(filter(None, (self._stand_in(end), end.note))),
             checks=tuple(self._checks),
         )
+
+    def _stand_in(self, end: EndEvent) -> str:
+        """Return the sentence that names the model which answered in place of the chosen one."""
+        return f"{self.model} failed, so {end.model} answered." if end.model not in ("", self.model) else ""

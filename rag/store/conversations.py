@@ -86,6 +86,13 @@ class Conversations:
         with self._writing() as connection:
             connection.execute(sa.insert(conversations).values(**values))
 
+    def rename(self, conversation_id: str, title: str) -> None:
+        """Give a conversation another title; one that is gone already is fine."""
+        with self._writing() as connection:
+            connection.execute(
+                sa.update(conversations).where(conversations.c.id == conversation_id).values(title=title)
+            )
+
     def delete(self, conversation_id: str) -> None:
         """Delete a conversation with its turns; one that is gone already is fine."""
         with self._writing() as connection:

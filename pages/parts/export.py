@@ -1,0 +1,69 @@
+"""A conversation as a Markdown file: questions, answers, the quotes with document and page, settings and cost.
+
+What a model or a document says goes in as text: an image or HTML in it would be fetched or run by whoever opens the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pages.parts.safe_text import visible
+from pages.parts.shared import cost, duration, pages_text
+from rag.types import CheckSummary
+
+if TYPE_CHECKING:
+    from rag.store.conversations import Conversation, Turn
+    from rag.types import Answer
+
+
+def conversation(found: Conversation) -> str:
+    """Return the whole conversation."""
+    parts = [f"# {_line(found.title)}", f"Collection: {_line(found.collection)}"]
+    for turn in found.turns:
+        parts += _turn(turn)
+    return "\n\n".join(parts) + "\n"
+
+
+def file_name(title: str) -> str:
+    words = re.findall(r"\w+", title.casefold())
+    return ("-".join(words)[:60] or "conversation") + ".md"
+
+
+def _turn(turn: Turn) -> Iterator[str]:
+    yield f"## {_line(turn.question)}"
+    if turn.answer is None:
+        yield "*Still being written.*"
+        return
+    yield _inert(turn.answer.text) or "*No answer.*"
+    for sentence in filter(None, (turn.answer.error, turn.answer.note)):
+        yield f"*{_line(sentence)}*"
+    rows = dict.fromkeys(
+        f"- [{c.marker}] {_line(c.hit.document_name)} {pages_text(c.pages)}: “{_line(c.quote)}”"
+        for c in turn.answer.citations
+    )
+    if rows:
+        yield "\n".join(rows)
+    yield f"*{_line(' · '.join(_facts(turn.answer)))} · {turn.created_at:%Y-%m-%d %H:%M} UTC*"
+
+
+def _facts(answer: Answer) -> Iterator[str]:
+    yield answer.model
+    if answer.finish not in ("complete", "not_found"):
+        yield f"incomplete ({answer.finish})"
+    if summary := str(CheckSummary.of(answer.checks)):
+        yield summary
+    yield f"answered within {duration(answer.duration_ms)}"
+    paid = "cost unknown" if answer.cost_usd is None else cost(answer.cost_usd)
+    yield "from the cache, free" if answer.cached else paid
+
+
+def _line(text: str) -> str:
+    return _inert(visible(text, 2000))
+
+
+def _inert(text: str) -> str:
+    """Return text in which no reader of Markdown finds an image, HTML, or an address to follow."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace("![", "!\\[").replace("](", "]\\(")
+    return re.sub(r"(?m)^(\s{0,3}\[[^\]\n]*\]):", r"\1\\:", text)

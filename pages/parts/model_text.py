@@ -1,0 +1,168 @@
+"""What a model wrote, as a tree for `draw`: its Markdown is read for structure only, and nothing in it can load, link or run.
+
+Links become their words with the host behind them, images become a note, HTML stays the text that it is. Every piece of text
+comes with its offset in the source, so that markers and checks can be put where they belong.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from pages.parts.safe_text import Node, el
+
+Child = Node | str
+Inline = Callable[[str, int], list[Child]]
+"""Turns a piece of text and its offset in the source into what is drawn for it."""
+
+LONGEST = 200_000
+"""Characters that are read as Markdown; a longer text is shown as it is."""
+_TAGS = {
+    "paragraph": "p", "bullet_list": "ul", "ordered_list": "ol", "list_item": "li", "blockquote": "div.quote", "table": "table",
+    "thead": "thead", "tbody": "tbody", "tr": "tr", "th": "th", "td": "td", "strong": "strong", "em": "em", "s": "span.struck",
+    "link": "span.linked",
+}  # fmt: skip
+_KEPT = {"\n", "\t", "\u200c", "\u200d"}  # joiners belong to the spelling of many languages
+_HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}
+
+
+@lru_cache(maxsize=1)
+def _reader() -> MarkdownIt:
+    """Return the reader. Without reference definitions, which would take a marker like `[1]` out of the text."""
+    reader = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    reader.disable(["reference", "text_join", "autolink", "lheading"])
+    reader.validateLink = lambda url: True  # type: ignore[method-assign] # a link is only ever shown, so any may be named
+    return reader
+
+
+def plain(text: str) -> str:
+    """Return the text with the characters that hide or reorder others written as their code."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(f"⟨{ord(c):04X}⟩" if c not in _KEPT and unicodedata.category(c) in _HIDDEN else c for c in text)
+
+
+def words(text: str, at: int) -> list[Child]:
+    """Draw a piece as its words alone."""
+    return [plain(text)]
+
+
+def markdown(text: str, inline: Inline = words) -> list[Node]:
+    """Return the nodes of a Markdown text, any beginning of one included."""
+    if len(text) > LONGEST:
+        return verbatim(text, inline)
+    return _Builder(text, inline).build()
+
+
+def verbatim(text: str, inline: Inline = words) -> list[Node]:
+    """Return the nodes of a text that is no Markdown, such as extracts of documents: every character as it stands."""
+    return [el("div.verbatim", *inline(text, 0))]
+
+
+class _Builder:
+    """Walks the tokens and the source side by side."""
+
+    def __init__(self, source: str, inline: Inline) -> None:
+        self._source, self._inline = source, inline
+        self._lines = [0]
+        for line in source.splitlines(keepends=True):
+            self._lines.append(self._lines[-1] + len(line))
+        self._at = 0
+
+    def build(self) -> list[Node]:
+        children, _ = self._siblings(_reader().parse(self._source), 0)
+        return [child if isinstance(child, list) else el("p", child) for child in children]
+
+    def _siblings(self, tokens: Sequence[Token], place: int) -> tuple[list[Child], int]:
+        """Return the nodes up to the token that closes the parent, and where that stands."""
+        children: list[Child] = []
+        while place < len(tokens) and tokens[place].nesting >= 0:
+            token = tokens[place]
+            if token.nesting == 1:
+                inner, place = self._siblings(tokens, place + 1)
+                children += self._parent(token, inner)
+            else:
+                children += self._leaf(token)
+            place += 1
+        return children, place
+
+    def _parent(self, token: Token, inner: list[Child]) -> list[Child]:
+        kind = token.type.removesuffix("_open")
+        if kind == "paragraph" and token.hidden:
+            return inner
+        if kind == "heading":
+            return [el("h3" if token.tag in ("h1", "h2") else "h4", *inner)]
+        if kind == "link":
+            self._skip_address()
+            return [el("span.linked", *inner, el("span.muted", f" ({_host(token.attrs.get('href'))})"))]
+        start = token.attrs.get("start") if kind == "ordered_list" else None
+        return [el(_TAGS.get(kind, "span"), *inner, start=int(start) if start is not None else None)]
+
+    def _leaf(self, token: Token) -> list[Child]:
+        match token.type:
+            case "inline":
+                self._go_to_line(token)
+                return self._siblings(token.children or [], 0)[0]
+            case "text":
+                return self._inline(token.content, self._find(token.content))
+            case "text_special":
+                self._find(token.markup)
+                return [plain(token.content)]
+            case "code_inline":
+                self._find(token.content)
+                return [el("code", plain(token.content))]
+            case "softbreak" | "hardbreak":
+                return [el("br")]
+            case "image":
+                self._find(token.content)
+                self._skip_address()
+                return [el("span.chip.warn", f"image blocked: {_host(token.attrs.get('src'))}")]
+            case "fence" | "code_block":
+                return [el("pre", plain(token.content))]
+            case "hr":
+                return [el("div.rule")]
+        return [plain(token.content)]
+
+    # --- where a piece stands in the source ---
+
+    def _go_to_line(self, token: Token) -> None:
+        if token.map:
+            self._at = max(self._at, self._lines[min(token.map[0], len(self._lines) - 1)])
+
+    def _find(self, piece: str) -> int:
+        """Return the offset of the next occurrence; where the source has it in another form, the place that was reached."""
+        found = self._source.find(piece, self._at)
+        if found < 0 or found - self._at > 400:
+            return self._at
+        self._at = found + len(piece)
+        return found
+
+    def _skip_address(self) -> None:
+        if self._source.startswith("](", self._at):
+            end = self._source.find(")", self._at)
+            self._at = end + 1 if end >= 0 else self._at
+
+
+def _host(address: Any) -> str:
+    """Return what an address leads to: its host, else the beginning of it."""
+    text = plain(str(address or ""))
+    try:
+        host = urlsplit(text).hostname
+    except ValueError:
+        host = None
+    return (host or text or "no address")[:80]
+
+
+def text_of(nodes: Sequence[Child]) -> Iterator[str]:
+    """Yield the texts of nodes in order."""
+    for node in nodes:
+        if isinstance(node, str):
+            yield node
+        else:
+            yield from text_of(node[2:])

@@ -1,0 +1,77 @@
+"""Earlier conversations: find, open, rename, delete, and take one along as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+import rag
+from pages.parts import export, shared
+from pages.parts.safe_text import draw, el, label, visible
+from rag import Workbench
+
+if TYPE_CHECKING:
+    from rag.store.conversations import Conversation
+
+_SHOWN = 30
+
+
+def menu(
+    bench: Workbench, now: Conversation | None, *, on_open: Callable[[str], None], on_leave: Callable[[], None]
+) -> None:
+    """Draw what stands behind the Conversations button."""
+    known = rag.conversations(bench)
+    if not known:
+        st.caption("None yet.")
+        return
+    wanted = st.text_input("Find", key="ask.find", placeholder="Words of the title", label_visibility="collapsed")
+    words = wanted.casefold().split()
+    found = [info for info in known if all(word in info.title.casefold() for word in words)]
+    rows = [
+        el(
+            "li",
+            el(
+                "button.choice.current" if now is not None and info.id == now.id else "button.choice",
+                el("span.strong", visible(info.title, 70)),
+                el(
+                    "span.muted",
+                    f"{visible(info.collection, 30)} · {shared.count(info.turns, 'question')} · {info.updated_at:%d %b %Y}",
+                ),
+                data_pick=info.id,
+            ),
+        )
+        for info in found[:_SHOWN]
+    ]
+    more = (
+        f"{len(found) - _SHOWN} more; narrow them down."
+        if len(found) > _SHOWN
+        else ""
+        if found
+        else "None has these words."
+    )
+    draw(el("ul.choices", *rows), el("p.muted", more), key="ask.past", on_pick=on_open)
+    if now is not None:
+        _this_one(bench, now, on_leave)
+
+
+def _this_one(bench: Workbench, now: Conversation, on_leave: Callable[[], None]) -> None:
+    """Rename, export or delete the open conversation."""
+
+    def rename() -> None:
+        bench.rename_conversation(now.id, st.session_state[name])
+
+    def delete() -> None:
+        rag.delete_conversation(bench, now.id)
+        on_leave()
+
+    name = f"ask.title.{now.id}"
+    st.text_input("Title of this one", value=now.title, key=name, max_chars=120, on_change=rename)
+    left, right = st.columns(2)
+    left.download_button(
+        "Save as Markdown", lambda: export.conversation(now), file_name=export.file_name(now.title), mime="text/markdown",
+        icon=":material/download:", width="stretch", key="ask.export", on_click="ignore",
+    )  # fmt: skip
+    right.button("Delete this one", icon=":material/delete:", on_click=delete, width="stretch")
+    st.caption(f"Asked of {label(now.collection, 40)}.")
