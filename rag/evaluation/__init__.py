@@ -1,8 +1,8 @@
 """`evaluate()`: how a search does on labelled questions, and what would make it do better.
 
-    pool = gather(bench, "board questions")            # searches every question once
-    rescore(pool, options).figures["ndcg@10"]          # every slider from here on is arithmetic
-    recommend(pool, options).sentence                  # a threshold, or why the labels carry none
+pool = gather(bench, "board questions")            # searches every question once
+rescore(pool, options).figures["ndcg@10"]          # every slider from here on is arithmetic
+recommend(pool, options).sentence                  # a threshold, or why the labels carry none
 """
 
 from rag.evaluation.choosing import sweep_table

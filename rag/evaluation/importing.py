@@ -54,7 +54,7 @@ def import_qrels(bench: Workbench, queries: bytes, qrels: bytes, *, collection: 
     """Read questions and relevance in two JSONL files, as retrieval benchmarks come: `qid`, `text`, `answerable`, `kind`; and
     `qid`, `doc_id` with `start` and `end`, or `page`.
 
-    `kind` "adversarial" is a question that the documents are about and do not answer.
+    `kind` (or a label) "adversarial" is a question that the documents are about and do not answer.
     """
     evidence: dict[str, list[tables.Row]] = {}
     for _, row in tables.rows("qrels.jsonl", qrels):
@@ -63,8 +63,7 @@ def import_qrels(bench: Workbench, queries: bytes, qrels: bytes, *, collection: 
     merged: list[tuple[int, tables.Row | str]] = []
     for number, row in tables.rows("queries.jsonl", queries):
         if isinstance(row, dict) and "qid" in row:
-            label = {"label": "adversarial"} if row.get("kind") == "adversarial" else {}
-            row = {**row, **label, "evidence": evidence.get(str(row["qid"]), [])}
+            row = {**row, "evidence": evidence.get(str(row["qid"]), [])}
         merged.append((number, row))
     return _imported(merged, _Finder(bench, collection))
 
@@ -107,7 +106,7 @@ class _Draft:
     def take(self, row: Mapping[str, Any], finder: _Finder) -> None:
         pieces = row.get("evidence")
         answerable = _truth(row.get("answerable"))
-        if row.get("label") == "adversarial":
+        if "adversarial" in (row.get("label"), row.get("kind")):
             self.label = "adversarial"
         elif row.get("label") == "absent" or answerable is False:
             self.label = "absent"
@@ -151,7 +150,7 @@ class _Finder:
             raise _Misfit("its evidence is not a list of places.")
         info = self._info(row)
         page, start, end = (_number(row, key) for key in ("page", "start", "end"))
-        quote = str(row.get("quote") or "").strip()
+        quote = str(row.get("quote") or row.get("evidence") or "").strip()  # some sets call the quote evidence
         document = self._document(info.id)
         if quote or start is not None or end is not None:
             low, high = _span(document, quote, page, start, end)
@@ -193,7 +192,9 @@ def _span(document: Document, quote: str, page: int | None, start: int | None, e
             place = f"page {page} of {document.name}" if page is not None else document.name
             raise _Misfit(f"its quote does not stand in {place}.")
         return found
-    if start is None or end is None or not 0 <= start < end <= len(document.text):
+    if start is None or end is None:
+        raise _Misfit("it gives one end of its place and not the other.")
+    if not 0 <= start < end <= len(document.text):
         raise _Misfit(
             f"its place {start} to {end} is not in {document.name}, which has {len(document.text):,} characters."
         )

@@ -107,7 +107,7 @@ def label_question(
     text = checked_question(text, bench.settings.question_limit_characters)
     label = "evidence" if evidence else label or "draft"
     known = next((q for q in sets.get(set_id).questions if q.text.casefold() == text.casefold()), None)
-    pieces = () if evidence is None else (evidence,)
+    pieces: tuple[Evidence, ...] = () if evidence is None else (evidence,)
     if known is None:
         made = new_question(text, label=label, evidence=pieces)
         sets.add(set_id, [made])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from rag.evaluation.pool import Place, Pool, Scored, make_pool
 from rag.types import Candidates, Chunk, ChunkOptions, Collection, Evidence, Hit, LabelledQuestion, Parts
 
 COLLECTION = Collection("c" * 32, "main", "local/m", 384, ChunkOptions(), 0.42, datetime(2026, 1, 1, tzinfo=UTC))
+QUESTIONS = Path(__file__).resolve().parents[2] / "data" / "samples" / "questions.jsonl"
+"""The questions that ship with the sample documents."""
 DOCUMENTS = ("d1", "d2", "d3")
 PAGE = 500
 
