@@ -359,6 +359,7 @@ class Workbench:
         def work(job: Job[None]) -> None:
             self._load_models()
             self.sync_index(stop=job.stopping)
+            self.gateway.warm_up()
 
         return self.jobs.start("warm-up", "Starting up", work)
 
