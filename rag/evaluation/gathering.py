@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ OnProgress = Callable[[int, int], None]
 
 _KEPT_QUESTIONS = 5000  # about 10 KB each
 _KEPT_POOLS = 4
+_REMOTE_AT_ONCE = 4
 _Key = tuple[object, ...]
 
 
@@ -103,29 +105,51 @@ def _fetched(
     stop: Stop,
 ) -> Pool:
     wanted, left_out = in_collection(bench, question_set, collection)
-    asked, scored, fetched = [], [], 0
     reach = _reach(bench, collection, options)
-    for done, question in enumerate(wanted):
+    new = [question for question in wanted if known.scored.get((*reach, question.text)) is None]
+
+    def search(question: LabelledQuestion) -> Scored | str:
+        """Return the candidates, or the sentence that says why the question cannot be asked."""
         if stop():
             raise StoppedError("Measuring was stopped; what was searched so far is remembered.")
-        if on_progress:
-            on_progress(done, len(wanted))
         found = known.scored.get((*reach, question.text))
         if found is None:
             try:
-                found = _scored(known, bench, question, collection, options)
+                found = known.scored[*reach, question.text] = _scored(known, bench, question, collection, options)
             except QuestionError as error:
-                left_out.append((question, str(error)))
-                continue
-            known.scored[*reach, question.text] = found
-            fetched += 1
-        asked.append(question)
-        scored.append(found)
-    if on_progress:
-        on_progress(len(wanted), len(wanted))
+                return str(error)
+        return found
+
+    asked, scored = [], []
+    for done, (question, found) in enumerate(_each(search, wanted, 1 if _is_local(collection) else _REMOTE_AT_ONCE), 1):
+        if on_progress:
+            on_progress(done, len(wanted))
+        if isinstance(found, str):
+            left_out.append((question, found))
+        else:
+            asked.append(question)
+            scored.append(found)
     if not asked:
         raise nothing_to_measure(question_set, left_out)
-    return make_pool(asked, scored, collection, left_out=left_out, fetched=fetched)
+    return make_pool(asked, scored, collection, left_out=left_out, fetched=len(new))
+
+
+def _is_local(collection: Collection) -> bool:
+    return not collection.embedding_model or collection.embedding_model.startswith("local/")
+
+
+def _each(
+    search: Callable[[LabelledQuestion], Scored | str], wanted: Sequence[LabelledQuestion], at_once: int
+) -> Iterator[tuple[LabelledQuestion, Scored | str]]:
+    """Yield every question with what was found, in order; some are searched at once where a remote model embeds them."""
+    if at_once == 1:
+        yield from ((question, search(question)) for question in wanted)
+        return
+    with ThreadPoolExecutor(at_once) as workers:
+        try:
+            yield from zip(wanted, workers.map(search, wanted), strict=True)
+        finally:
+            workers.shutdown(cancel_futures=True)
 
 
 def nothing_to_measure(question_set: QuestionSet, left_out: Sequence[tuple[LabelledQuestion, str]]) -> QuestionSetError:

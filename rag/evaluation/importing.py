@@ -80,7 +80,7 @@ def _imported(rows: Iterable[tuple[int, tables.Row | str]], finder: _Finder) -> 
         if not text:
             problems.append(f"Row {number} has no question; it was left out.")
             continue
-        draft = drafts.setdefault(text.casefold(), _Draft(text))
+        draft = drafts.setdefault(f"qid {row['qid']}" if _given(row.get("qid")) else text.casefold(), _Draft(text))
         try:
             draft.take(row, finder)
         except _Misfit as misfit:

@@ -1,8 +1,9 @@
 """Question sets as files: CSV and JSONL, read with a sentence about every row that does not fit, and written out again.
 
-A row is a question, or one more piece of evidence of a question of the same words. Columns (any order, any case): `text` or
-`question`; `document` (name, name without its ending, or id); `page`, or `start` and `end`, or `quote`, which is looked for in the
-document; `answerable` (false: not in the documents). Nothing is refused as a whole but a file that is no table of questions.
+A row is a question, or one more piece of evidence of a question of the same words (or the same `qid`, where there is one).
+Columns (any order, any case): `text` or `question`; `document` (name, name without its ending, or id); `page`, or `start` and `end`,
+or `quote`, which is looked for in the document; `answerable` (false: not in the documents). Nothing is refused as a whole but a file
+that is no table of questions.
 """
 
 from __future__ import annotations

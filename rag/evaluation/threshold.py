@@ -25,8 +25,10 @@ STEP = 0.005
 GRID: Floats = np.round(np.arange(0, 1 + STEP / 2, STEP), 3)
 """Thresholds that are tried."""
 LEAST_LABELS = 10
-"""Of each kind. Measured: see docs/decisions.md."""
+"""Of each kind. From 10 + 10 labels drawn from one public set, the threshold answered 98 % of another set's questions in the median
+and 85 % at worst; from 30 + 30, 98 % and 93 %."""
 WIDEST_INTERVAL = 0.2
+"""A wider one spans thresholds that nobody would call the same."""
 
 
 @dataclass(frozen=True)
