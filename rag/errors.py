@@ -17,6 +17,8 @@
     │   ├── EmbeddingModelMismatchError
     │   └── CollectionInUseError
     ├── QuestionError                 an empty or far too long question
+    ├── FilterError                   a filter that no chunk passes
+    ├── ProfileError                  a profile that is not there, or whose name cannot be used
     ├── QuestionSetError              a question set that is not there, or cannot be read, measured or learned from
     ├── PromptTooLongError
     ├── ModelUnavailableError         a local model that is not installed or is damaged
@@ -92,6 +94,14 @@ class CollectionInUseError(CollectionError):
 
 class QuestionError(RagError):
     """A question that cannot be asked."""
+
+
+class FilterError(RagError):
+    """A filter that no chunk of the collection passes."""
+
+
+class ProfileError(RagError):
+    """A profile that is not there, or whose name cannot be used."""
 
 
 class QuestionSetError(RagError):

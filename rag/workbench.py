@@ -215,14 +215,14 @@ class Workbench:
 
         return PRESETS
 
-    def likely_usd(self, model: str, prompt_tokens: int, output_tokens: int = 400) -> float | None:
+    def likely_usd(self, model: str, prompt_tokens: int, output_tokens: int = 400, *, user: str = "") -> float | None:
         """Return about what an answer of a chat model costs, None when its price is unknown; contacts nobody.
 
         Raises `ProviderError` for a provider that is not set up.
         """
         from rag.providers.offers import likely_usd
 
-        return likely_usd(self.gateway, model, prompt_tokens, output_tokens)
+        return likely_usd(self.gateway, model, prompt_tokens, output_tokens, user)
 
     def _close_gateway(self) -> None:
         with self._gateway_lock:
@@ -279,9 +279,9 @@ class Workbench:
             log.warning("%s", error)
             return None
 
-    def vectors(self, collection: Collection) -> VectorTable:
-        """Return all vectors of the collection for exact search, kept in memory until the collection changes."""
-        revision = self.catalog.revision(collection.id)
+    def vectors(self, collection: Collection, revision: int | None = None) -> VectorTable:
+        """Return all vectors of the collection for exact search, kept until it changes; `revision` is its own, where known."""
+        revision = self.catalog.revision(collection.id) if revision is None else revision
         table = self._tables.get(collection.id)
         if table is None or table.revision != revision:
             table = self.catalog.vectors(collection.id)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rag.retrieval.candidates import fetch
+from rag.providers.base import Vectors
+from rag.retrieval.candidates import fetch, fetch_for, serves
+from rag.retrieval.contexts import with_contexts
 from rag.retrieval.ranking import rank
 from rag.types import Collection, SearchOptions, SearchResult
 
 if TYPE_CHECKING:
     from rag.workbench import Workbench
 
-__all__ = ["fetch", "rank", "search"]
+__all__ = ["fetch", "rank", "search", "serves", "with_contexts"]
 
 
 def search(
@@ -20,9 +22,13 @@ def search(
     *,
     collection: Collection | str | None = None,
     options: SearchOptions = SearchOptions(),  # noqa: B008 - frozen
+    vector: Vectors | None = None,
 ) -> SearchResult:
     """Return the chunks that match `question`, best first, and those that just missed the threshold.
 
-    No hits is a result, not an error. Raises `QuestionError` and `CollectionNotFoundError`.
+    No hits is a result, not an error. Only the side that `options.mode` ranks by is searched; parts of the other are looked up
+    when somebody looks at them. `vector` is the question's unit vector when it is known already. Raises `QuestionError`,
+    `CollectionNotFoundError`, `FilterError` when no chunk passes the filters, and `ProviderError`.
     """
-    return rank(fetch(bench, question, collection=collection, options=options), options)
+    candidates = fetch_for(bench, question, collection=collection, options=options, vector=vector)
+    return with_contexts(bench, rank(candidates, options))

@@ -17,11 +17,12 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, Engine
 
 from rag.errors import StoreReadOnlyError
-from rag.store import collections, documents, keyword_index, opening, schema, soundness, vectors
+from rag.store import collections, documents, keyword_index, opening, schema, soundness, tags, vectors
+from rag.store import engine as engines
 from rag.store.crash import point
-from rag.store.keyword_index import Frequencies
+from rag.store.snapshot import Memory, Snapshot
 from rag.store.vectors import Vectors, VectorTable
-from rag.types import Chunk, ChunkOptions, Collection, Document, DocumentInfo
+from rag.types import Calibration, Chunk, ChunkOptions, Collection, Document, DocumentInfo
 
 
 class Catalog:
@@ -35,7 +36,7 @@ class Catalog:
         self.index_lock = threading.RLock()
         """Held while the index is brought up to date."""
         self._writing = threading.Lock()
-        self._known: dict[str, tuple[int, Frequencies]] = {}
+        self._memory = Memory()
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> Catalog:
@@ -115,7 +116,7 @@ class Catalog:
         """Put a document with its chunks into a collection, in place of what the collection held of it and of `replaces`.
 
         `vectors_` has one row a chunk; None for a collection without an embedding model. A document that is left in no
-        collection by the replacement leaves the library. Raises `CollectionNotFoundError`, and ValueError when vectors and
+        collection by the replacement leaves the library; its tags go over to the new one. Raises `CollectionNotFoundError`, and ValueError when vectors and
         collection do not fit.
         """
         hashes = [vectors.text_hash(chunk.text) for chunk in chunks]
@@ -124,8 +125,10 @@ class Catalog:
             collection = collections.by_id(connection, collection_id)
             _check_fit(collection, document, chunks, vectors_)
             point("put: begun")
+            kept_tags = tags.of_document(connection, document.id) or tags.of_document(connection, replaces or "")
             self._make_room(connection, collection_id, document.id, replaces)
             _add_to_library(connection, document, data)
+            tags.put(connection, document.id, kept_tags)
             point("put: document added")
             if vectors_ is not None:
                 vectors.keep(connection, collection.embedding_model, hashes, vectors_)
@@ -165,6 +168,18 @@ class Catalog:
             hashes = collections.take_out(connection, collection_id, old)
             if old != document_id and not collections.holders(connection, old):
                 collections.forget(connection, old, hashes)
+
+    def set_tags(self, document_id: str, tags_: Iterable[str]) -> None:
+        """Give a document these tags in place of those it had. Raises `DocumentNotFoundError`, and `StoreError` for a tag too long."""
+        with self._write() as connection:
+            if not documents.exists(connection, document_id):
+                raise documents.not_found()
+            tags.put(connection, document_id, tags_)
+
+    def tags(self, collection_id: str | None = None) -> dict[str, int]:
+        """Return the tags in use in a collection, or in the whole library, each with the number of its documents."""
+        with self._read() as connection:
+            return tags.counts(connection, collection_id)
 
     # --- chunks ---
 
@@ -207,14 +222,12 @@ class Catalog:
         with self._write() as connection:
             return collections.rename(connection, old, new)
 
-    def set_threshold(self, name: str, value: float) -> None:
-        """Set the default threshold of a collection. Raises `CollectionNotFoundError`."""
+    def set_threshold(self, name: str, value: float, *, calibration: Calibration | None = None) -> None:
+        """Set the default threshold of a collection, with how it was measured if it was. Raises `CollectionNotFoundError`."""
         if not 0 <= value <= 1:
             raise ValueError("similarity_threshold must be between 0 and 1")
         with self._write() as connection:
-            collection_id = collections.by_name(connection, name).id
-            table = schema.collections
-            connection.execute(sa.update(table).where(table.c.id == collection_id).values(similarity_threshold=value))
+            collections.set_threshold(connection, name, value, calibration)
 
     def revision(self, collection_id: str) -> int:
         """Return how often the chunks of a collection changed. Raises `CollectionNotFoundError`."""
@@ -251,48 +264,19 @@ class Catalog:
         with self._write() as connection:
             return vectors.forget_unused(connection)
 
-    # --- keywords ---
+    # --- searching ---
 
-    def keyword_search(
-        self, collection_id: str, terms: Sequence[str], k: int, *, document_ids: Sequence[str] = ()
-    ) -> list[tuple[str, float]]:
-        """Return (chunk id, BM25) of the best `k` chunks that hold any of `terms`, best first; `document_ids` empty means all.
-
-        `terms` are stems, as `keywords.query_terms` gives them. In a large collection, words that stand in more than a tenth of
-        the chunks take part in the score but find nothing by themselves, unless there are no others.
-        """
-        with self._read() as connection:
-            known = self._frequencies(connection, collection_id, terms)
-            return keyword_index.search(connection, collection_id, terms, k, known, document_ids)
-
-    def keyword_scores(self, collection_id: str, terms: Sequence[str], chunk_ids: Sequence[str]) -> dict[str, float]:
-        """Return the BM25 scores of the given chunks, the same that `keyword_search` gives; a chunk without the words is left out."""
-        with self._read() as connection:
-            known = self._frequencies(connection, collection_id, terms)
-            return keyword_index.scores(connection, collection_id, terms, chunk_ids, known)
-
-    def coverage_terms(
-        self, collection_id: str, terms: Sequence[str], chunk_ids: Sequence[str]
-    ) -> dict[str, frozenset[str]]:
-        """Return which of `terms` stand in each chunk: in its text, its headings or its document's title."""
-        with self._read() as connection:
-            return keyword_index.present(connection, collection_id, terms, chunk_ids)
+    @contextmanager
+    def snapshot(self, collection_id: str) -> Iterator[Snapshot]:
+        """Give what a search asks of a collection, all of one moment. Raises `CollectionNotFoundError`."""
+        with engines.reading(self.engine, self.path) as connection:
+            yield Snapshot(connection, self._memory, collection_id)
 
     def document_frequencies(self, collection_id: str, terms: Sequence[str]) -> tuple[dict[str, int], int]:
         """Return how many chunks hold each term, and how many chunks there are."""
-        with self._read() as connection:
-            known = self._frequencies(connection, collection_id, terms)
+        with self.snapshot(collection_id) as snapshot:
+            known = snapshot.frequencies(terms)
         return {term: known.containing[term] for term in terms}, known.chunks
-
-    def _frequencies(self, connection: Connection, collection_id: str, terms: Sequence[str]) -> Frequencies:
-        """Return the frequencies of the terms, remembered until the collection changes: a common word is slow to count."""
-        revision = collections.revision(connection, collection_id)
-        at, known = self._known.get(collection_id, (-1, Frequencies(0, 0, {})))
-        if at == revision and all(term in known.containing for term in terms):
-            return known
-        known = keyword_index.frequencies(connection, collection_id, terms)
-        self._known[collection_id] = (revision, known)
-        return known
 
     # --- what the index has to learn ---
 

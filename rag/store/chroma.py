@@ -17,6 +17,7 @@ import numpy as np
 
 from rag.errors import StoreError
 from rag.store.crash import point
+from rag.store.distances import Space, cosine
 from rag.store.vectors import Vectors
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ log = logging.getLogger(__name__)
 BATCH = 1000
 """Chroma rewrites its files every 1000 vectors; larger batches gained nothing."""
 _PREFIX = "c-"
-_HNSW = {"space": "cosine", "ef_construction": 200, "ef_search": 200}
+_SPACE: Space = "cosine"
+_HNSW = {"space": _SPACE, "ef_construction": 200, "ef_search": 200}
 """Twice Chroma's width: recall of real text lies between 0.99 and the 0.5 of pure noise, and width costs half a millisecond."""
 
 
@@ -81,9 +83,7 @@ class ChromaIndex:
             row = np.ascontiguousarray(vector, dtype=np.float32).reshape(1, -1)
             found = handle.query(query_embeddings=row, n_results=k, include=["distances"])
             distances = found["distances"] or [[]]
-            return [
-                (chunk_id, 1.0 - distance) for chunk_id, distance in zip(found["ids"][0], distances[0], strict=True)
-            ]
+            return [(i, cosine(distance, _SPACE)) for i, distance in zip(found["ids"][0], distances[0], strict=True)]
 
     def count(self, collection_id: str) -> int:
         """Return how many vectors it says it has; not a proof that they can be found."""

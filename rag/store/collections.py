@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -18,7 +19,7 @@ from sqlalchemy.engine import Connection
 from rag.errors import CollectionExistsError, CollectionNotFoundError, StoreError
 from rag.store import documents, keyword_index, schema, vectors
 from rag.store.crash import point
-from rag.types import ChunkOptions, Collection
+from rag.types import Calibration, ChunkOptions, Collection
 
 PENDING, INDEXED = "pending", "indexed"
 _BATCH = 500
@@ -90,6 +91,17 @@ def delete(connection: Connection, name: str) -> None:
     keyword_index.drop(connection, collection_id)
     point("collection: keywords dropped")
     connection.execute(sa.delete(schema.collections).where(schema.collections.c.id == collection_id))
+
+
+def set_threshold(connection: Connection, name: str, value: float, calibration: Calibration | None) -> None:
+    """Set the default threshold; what was kept of an earlier measurement goes. Raises `CollectionNotFoundError`."""
+    table = schema.collections
+    kept = asdict(calibration) if calibration else None
+    connection.execute(
+        sa.update(table)
+        .where(table.c.id == by_name(connection, name).id)
+        .values(similarity_threshold=value, calibration=kept)
+    )
 
 
 def changed(connection: Connection, collection_id: str) -> int:
@@ -262,4 +274,5 @@ def _collection(row: sa.Row[*tuple[Any, ...]]) -> Collection:
         created_at=datetime.fromisoformat(row.created_at),
         documents=row.documents or 0,
         chunks=row.chunks or 0,
+        calibration=Calibration(**row.calibration) if row.calibration else None,
     )

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from rag.errors import DocumentNotFoundError, StoreError
-from rag.store import schema
+from rag.store import schema, tags
 from rag.types import Chunk, Document, DocumentInfo, Heading, Page
 
 _BATCH = 500
@@ -99,6 +99,7 @@ def listing(connection: Connection, collection_id: str | None) -> list[DocumentI
     """Return the documents of a collection, or of the whole library, newest first."""
     table, links = schema.documents, schema.collection_documents
     holders: dict[str, list[str]] = {}
+    tagged = tags.of_all(connection)
     names = sa.select(links.c.document_id, schema.collections.c.name).join(schema.collections)
     for document_id, name in connection.execute(names.order_by(schema.collections.c.name)):
         holders.setdefault(document_id, []).append(name)
@@ -122,6 +123,7 @@ def listing(connection: Connection, collection_id: str | None) -> list[DocumentI
             warnings=tuple(row.warnings),
             collections=tuple(holders.get(row.id, ())),
             chunks=0 if collection_id is None else row.chunks,
+            tags=tagged.get(row.id, ()),
         )
         for row in connection.execute(query)
     ]

@@ -6,8 +6,10 @@ Every failure of the database, on whichever connection, leaves here as a `StoreE
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -28,6 +30,24 @@ def connect(path: Path) -> Engine:
     event.listen(engine, "begin", _begin)
     event.listen(engine, "handle_error", lambda context: _translate(path, context))
     return engine
+
+
+@contextmanager
+def reading(engine: Engine, path: Path) -> Iterator[sqlite3.Connection]:
+    """Give the driver's own connection in one read transaction, for what has to be quick; its errors leave as sentences too."""
+    pooled = engine.raw_connection()
+    try:
+        driver = cast(sqlite3.Connection, pooled.driver_connection)
+        driver.execute("BEGIN")
+        try:
+            yield driver
+        finally:
+            if driver.in_transaction:  # some errors end it
+                driver.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise store_error(path, error) from error
+    finally:
+        pooled.close()
 
 
 def _prepare(connection: sqlite3.Connection, record: Any) -> None:

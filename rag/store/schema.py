@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index
 
-HEAD = "0002"
+HEAD = "0003"
 """Migration that makes this schema: known here so that an up-to-date catalog opens without loading alembic."""
 
 metadata = sa.MetaData()
@@ -31,6 +31,8 @@ documents = sa.Table(
     Column("headings", sa.JSON, nullable=False),
     Column("warnings", sa.JSON, nullable=False),
     Column("added_at", sa.String, nullable=False),
+    # What a search needs to know, without the pages of the text that stands before it in the row.
+    Index("documents_facts", "id", "name", "added_at"),
 )
 
 document_files = sa.Table(
@@ -52,6 +54,7 @@ collections = sa.Table(
     Column("similarity_threshold", sa.Float, nullable=False),
     Column("created_at", sa.String, nullable=False),
     Column("revision", sa.Integer, nullable=False),  # one more at every change of the chunks
+    Column("calibration", sa.JSON(none_as_null=True)),  # how the threshold was measured; NULL when it was not
 )
 
 collection_documents = sa.Table(
@@ -64,6 +67,17 @@ collection_documents = sa.Table(
     Column("chunks", sa.Integer, nullable=False),
     Column("words", sa.Integer, nullable=False),  # of its keyword rows together
     Index("collection_documents_document", "document_id"),
+    # Asked before every search, and nearly always empty.
+    Index("collection_documents_pending", "collection_id", sqlite_where=sa.text("state = 'pending'")),
+)
+
+document_tags = sa.Table(
+    "document_tags",
+    metadata,
+    Column("document_id", sa.String, ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag_key", sa.String, primary_key=True),  # without case
+    Column("tag", sa.String, nullable=False),
+    Index("document_tags_key", "tag_key"),
 )
 
 chunks = sa.Table(
@@ -146,6 +160,17 @@ conversations = sa.Table(
     Column("title", sa.String, nullable=False),
     Column("collection", sa.String, nullable=False),
     Column("created_at", sa.String, nullable=False),
+    Column("updated_at", sa.String, nullable=False),
+)
+
+profiles = sa.Table(
+    "profiles",
+    metadata,
+    Column("name_key", sa.String, primary_key=True),  # without case
+    Column("name", sa.String, nullable=False),
+    Column("search", sa.JSON, nullable=False),
+    Column("generate", sa.JSON, nullable=False),
+    Column("is_default", sa.Boolean, nullable=False),
     Column("updated_at", sa.String, nullable=False),
 )
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ _BATCH = 500
 _ROWS_AT_ONCE = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class VectorTable:
     """All vectors of a collection in memory, for exact search; row i of `matrix` belongs to `chunk_ids[i]`."""
 
@@ -32,6 +33,13 @@ class VectorTable:
     """Shape (chunks, dimension), unit rows, read-only."""
     revision: int
     """Of the collection when it was read."""
+    rowids: NDArray[np.int64] = field(repr=False)
+    """Of the chunks, ascending."""
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Row of each chunk id."""
+        return {chunk_id: row for row, chunk_id in enumerate(self.chunk_ids)}
 
 
 def text_hash(text: str) -> bytes:
@@ -75,20 +83,22 @@ def table(connection: Connection, collection_id: str) -> VectorTable:
         ).where(schema.collections.c.id == collection_id)
     ).one_or_none()
     if place is None:
-        return VectorTable((), (), np.zeros((0, 0), np.float32), 0)
+        return VectorTable((), (), np.zeros((0, 0), np.float32), 0, np.zeros(0, np.int64))
     ids: list[str] = []
+    rowids: list[int] = []
     documents: list[str] = []
     parts: list[Vectors] = []
     shared: dict[str, str] = {}  # one string a document rather than one a chunk
     for block in _joined(connection, collection_id, place.embedding_model):
         ids += [row[0] for row in block]
+        rowids += [row[3] for row in block]
         documents += [shared.setdefault(row[1], row[1]) for row in block]
         parts.append(
             np.frombuffer(b"".join(row[2] for row in block), dtype=_STORED).reshape(len(block), place.dimension)
         )
     matrix = np.concatenate(parts) if parts else np.zeros((0, place.dimension), np.float32)
     matrix.flags.writeable = False
-    return VectorTable(tuple(ids), tuple(documents), matrix, place.revision)
+    return VectorTable(tuple(ids), tuple(documents), matrix, place.revision, np.array(rowids, np.int64))
 
 
 def of_document(connection: Connection, collection_id: str, document_id: str) -> tuple[list[str], Vectors]:
@@ -131,7 +141,7 @@ def _joined(
     connection: Connection, collection_id: str, embedding_model: str
 ) -> Iterable[Sequence[sa.Row[*tuple[Any, ...]]]]:
     rows = connection.exec_driver_sql(
-        "SELECT chunks.id, chunks.document_id, vectors.data FROM chunks JOIN vectors "
+        "SELECT chunks.id, chunks.document_id, vectors.data, chunks.rowid FROM chunks JOIN vectors "
         "ON vectors.text_hash = chunks.text_hash AND vectors.embedding_model = ? "
         "WHERE chunks.collection_id = ? ORDER BY chunks.rowid",
         (embedding_model, collection_id),

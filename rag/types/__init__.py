@@ -26,6 +26,7 @@ from rag.types.answers import (
     ToolCallEvent,
 )
 from rag.types.documents import (
+    Calibration,
     Chunk,
     ChunkOptions,
     Collection,
@@ -51,6 +52,7 @@ from rag.types.evaluation import (
     RunInfo,
     ScoredHit,
 )
+from rag.types.profiles import Profile
 from rag.types.reports import (
     FileReport,
     FileStatus,
@@ -59,6 +61,9 @@ from rag.types.reports import (
 )
 from rag.types.search import (
     Candidates,
+    Context,
+    DocumentFacts,
+    Filters,
     Hit,
     Mode,
     Parts,
@@ -74,6 +79,7 @@ from rag.types.usage import (
 
 __all__ = [
     "Answer",
+    "Calibration",
     "Candidates",
     "CheckEvent",
     "CheckSummary",
@@ -82,7 +88,9 @@ __all__ = [
     "Citation",
     "CitationEvent",
     "Collection",
+    "Context",
     "Document",
+    "DocumentFacts",
     "DocumentInfo",
     "EndEvent",
     "Event",
@@ -96,6 +104,7 @@ __all__ = [
     "FigureVerdict",
     "FileReport",
     "FileStatus",
+    "Filters",
     "Fingerprint",
     "Finish",
     "GenerateOptions",
@@ -109,6 +118,7 @@ __all__ = [
     "Outcome",
     "Page",
     "Parts",
+    "Profile",
     "QuestionScore",
     "QuestionSet",
     "QuestionSetInfo",

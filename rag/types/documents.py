@@ -93,6 +93,19 @@ class DocumentInfo:
     """Names of the collections that hold it."""
     chunks: int = 0
     """Chunks that the collection asked about made of it; 0 when the whole library was asked for."""
+    tags: tuple[str, ...] = ()
+    """Words that the user sorts documents by, in alphabetical order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A threshold measured on a collection, for an embedding model whose own is not known."""
+
+    threshold: float
+    sample_size: int
+    """Questions that have nothing to do with the collection, each searched in all of it."""
+    note: str
+    """How it was found and how far to trust it, for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +123,5 @@ class Collection:
     created_at: datetime
     documents: int = 0
     chunks: int = 0
+    calibration: Calibration | None = None
+    """Where the threshold comes from when it was measured here; None when it is the model's own or the user's."""

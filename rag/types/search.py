@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from datetime import date, datetime
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rag.types.documents import Chunk, Collection
 
 Mode = Literal["hybrid", "semantic", "keyword"]
+
+
+class Filters(NamedTuple):
+    """Which chunks may answer; the same for two options that search among the same chunks."""
+
+    document_ids: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    page_from: int | None = None
+    page_to: int | None = None
+    added_from: date | None = None
+    added_to: date | None = None
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is left out at all."""
+        return self != Filters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +45,20 @@ class SearchOptions:
     """Search only these documents; empty means all."""
     exact: bool = False
     """Compare with every vector rather than through the approximate index."""
+    mmr: float = 0.0
+    """How much a hit is pushed back for saying what better ones say already, 0 (off) to 1: maximal marginal relevance."""
+    neighbours: int = 0
+    """Chunks before and after each hit that its `context` takes in."""
+    tags: tuple[str, ...] = ()
+    """Search only documents with any of these tags; empty means all."""
+    page_from: int | None = None
+    """Search only chunks that touch this page or a later one; text without pages is left out then."""
+    page_to: int | None = None
+    """Search only chunks that touch this page or an earlier one."""
+    added_from: date | None = None
+    """Search only documents added on this day or later, by the clock of this machine."""
+    added_to: date | None = None
+    """Search only documents added on this day or earlier."""
 
     def __post_init__(self) -> None:
         if self.mode not in ("hybrid", "semantic", "keyword"):
@@ -37,18 +71,39 @@ class SearchOptions:
             raise ValueError("weight must be between 0 and 1")
         if not 1 <= self.pool <= 1000:
             raise ValueError("pool must be between 1 and 1000")
+        if not 0 <= self.mmr <= 1:
+            raise ValueError("mmr must be between 0 and 1")
+        if not 0 <= self.neighbours <= 10:
+            raise ValueError("neighbours must be between 0 and 10")
+        if any(page is not None and page < 1 for page in (self.page_from, self.page_to)):
+            raise ValueError("pages count from 1")
+
+    @property
+    def filters(self) -> Filters:
+        """Which chunks may answer; false when all may."""
+        return Filters(self.document_ids, self.tags, self.page_from, self.page_to, self.added_from, self.added_to)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, so that a part can be looked up late (`rag.retrieval.late`)
 class Parts:
     """What the match score and the rank are made of."""
 
     cosine: float
-    """-1 to 1; 0 when the collection has no vectors."""
+    """-1 to 1; 0 when the collection has no vectors, or none was made of the question."""
     keyword: float
     """BM25, 0 or more, higher is better; not comparable between questions."""
     coverage: float
     """Share of the question's idf mass found in the chunk, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A hit with the text around it: `document.text[start:end] == text`, and the chunk lies within."""
+
+    start: int
+    end: int
+    pages: tuple[int, ...]
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +119,17 @@ class Hit:
     """What the ranking sorts by; relative to this question's other candidates."""
     short_by: float = 0.0
     """How much the score misses the threshold by; 0 for hits."""
+    context: Context | None = None
+    """The chunk with its neighbours, when `SearchOptions.neighbours` asks for some."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """What a document can be filtered by, and its name."""
+
+    name: str
+    added_at: datetime
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +142,20 @@ class Candidates:
     """Unranked, in no order that means anything."""
     terms: tuple[str, ...]
     """Stems of the question without stop words: what coverage is measured over."""
-    pool: int
-    document_ids: tuple[str, ...]
+    options: SearchOptions
+    """What they were fetched for: pool, filters and exactness are of it."""
     timings: dict[str, float]
     """Milliseconds by step."""
     used_index: str
     """"chroma", "exact" or "none" (keyword search only)."""
+    documents: Mapping[str, DocumentFacts] = field(default_factory=dict, repr=False)
+    """By id: of all documents that have a candidate."""
+    is_everything: bool = False
+    """No chunk that passes the filters is missing: a narrower filter needs no other candidates."""
+    vector: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    """Of the question: another fetch for it needs no second embedding. None without an embedding model."""
+    vectors: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    """Of the candidates, row for row: what diversity is measured by. None without an embedding model."""
 
 
 @dataclass(frozen=True, slots=True)

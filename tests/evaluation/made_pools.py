@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rag.evaluation.pool import Place, Pool, Scored, make_pool
-from rag.types import Candidates, Chunk, ChunkOptions, Collection, Evidence, Hit, LabelledQuestion, Parts
+from rag.types import Candidates, Chunk, ChunkOptions, Collection, Evidence, Hit, LabelledQuestion, Parts, SearchOptions
 
 COLLECTION = Collection("c" * 32, "main", "local/m", 384, ChunkOptions(), 0.42, datetime(2026, 1, 1, tzinfo=UTC))
 QUESTIONS = Path(__file__).resolve().parents[2] / "data" / "samples" / "questions.jsonl"
@@ -32,7 +32,9 @@ def made(
         hits = tuple(
             Hit(c, f"{c.document_id}.txt", 0, 0.0, Parts(*map(float, parts[:, at]))) for at, c in enumerate(chunks)
         )
-        fetched.append(Candidates("?", COLLECTION, hits, (), 50, (), {}, "exact" if rng.random() < 0.9 else "none"))
+        fetched.append(
+            Candidates("?", COLLECTION, hits, (), SearchOptions(), {}, "exact" if rng.random() < 0.9 else "none")
+        )
         places = tuple(Place(c.id, c.document_id, c.start, c.end, c.pages) for c in chunks)
         scored.append(Scored(places, parts[0], parts[1], parts[2], fetched[-1].used_index != "none"))
     return fetched, make_pool(asked, scored, COLLECTION)

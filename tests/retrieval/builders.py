@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from rag.types import Candidates, Chunk, ChunkOptions, Collection, Hit, Parts
+from rag.types import Candidates, Chunk, ChunkOptions, Collection, Hit, Parts, SearchOptions
 
 
 def collection(*, threshold: float = 0.42, model: str = "local/all-MiniLM-L6-v2") -> Collection:
@@ -21,4 +21,4 @@ def hit(
 
 
 def candidates(*hits: Hit, threshold: float = 0.42, used_index: str = "exact") -> Candidates:
-    return Candidates("What?", collection(threshold=threshold), hits, ("what",), 50, (), {}, used_index)
+    return Candidates("What?", collection(threshold=threshold), hits, ("what",), SearchOptions(), {}, used_index)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rag.retrieval.exact import cosines, nearest
+from rag.retrieval.exact import nearest, rows_at, rows_of
 from rag.store.vectors import VectorTable
 
 
 def table(rows: int, seed: int = 1) -> VectorTable:
+    """Vectors of chunks c0, c1, … with rowids 10, 12, …"""
     matrix = np.random.default_rng(seed).normal(size=(rows, 8)).astype(np.float32)
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
-    return VectorTable(tuple(f"c{i}" for i in range(rows)), tuple(f"d{i % 3}" for i in range(rows)), matrix, 1)
+    ids = tuple(f"c{i}" for i in range(rows))
+    return VectorTable(ids, ("d",) * rows, matrix, 1, np.arange(rows, dtype=np.int64) * 2 + 10)
 
 
 @pytest.mark.parametrize("k", [1, 7, 40, 99])
@@ -20,37 +22,34 @@ def test_nearest_is_what_a_full_sort_gives(k: int) -> None:
     """The k nearest chunks come best first, however many are asked for."""
     vectors = table(40)
     order = np.argsort(-(vectors.matrix @ vectors.matrix[3]))[:k]
-    assert nearest(vectors, vectors.matrix[3], k) == [f"c{i}" for i in order]
+    assert nearest(vectors, vectors.matrix[3], k).tolist() == order.tolist()
 
 
-def test_a_filter_keeps_the_order_and_drops_the_rest() -> None:
-    """Filtered search is the full ranking without the other documents; an unknown document has no chunks."""
+@pytest.mark.parametrize("among", [[], [5], [39, 0, 7], list(range(0, 40, 2)), list(range(40))])
+@pytest.mark.parametrize("k", [1, 3, 40])
+def test_a_filter_keeps_the_order_and_drops_the_rest(among: list[int], k: int) -> None:
+    """Filtered search is the full ranking without the other rows, whether a few rows pass or all of them."""
     vectors = table(40)
-    everything = nearest(vectors, vectors.matrix[0], 40)
-    wanted = [name for name in everything if int(name[1:]) % 3 in (0, 2)]
-    assert nearest(vectors, vectors.matrix[0], 40, ("d0", "d2", "unknown")) == wanted
-    assert nearest(vectors, vectors.matrix[0], 5, ("unknown",)) == []
+    wanted = [row for row in nearest(vectors, vectors.matrix[0], 40).tolist() if row in among]
+    assert nearest(vectors, vectors.matrix[0], k, np.array(among, np.intp)).tolist() == wanted[:k]
 
 
-def test_cosines_belong_to_the_chunks_asked_for() -> None:
-    """Each chunk gets its own cosine, in any order; a chunk without a vector gets none."""
+def test_equal_vectors_keep_their_order() -> None:
+    """Of chunks with the same words the first comes first, also where only some of them are wanted."""
+    one = table(1).matrix
+    same = VectorTable(tuple("abcdef"), ("d",) * 6, np.repeat(one, 6, axis=0), 1, np.arange(6, dtype=np.int64))
+    assert nearest(same, one[0], 6).tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_rows_belong_to_the_chunks_asked_for() -> None:
+    """Chunks are found by id and by rowid, in the order asked; one without a vector is left out."""
     vectors = table(10)
-    found = cosines(vectors, vectors.matrix[4], ["c9", "gone", "c4"])
-    assert list(found) == ["c9", "c4"]
-    assert found["c4"] == pytest.approx(1.0)
-    assert found["c9"] == pytest.approx(float(vectors.matrix[9] @ vectors.matrix[4]))
-
-
-def test_a_new_table_of_the_same_collection_is_looked_up_anew() -> None:
-    """After the collection changed, no row of the table before is used."""
-    first = table(10)
-    cosines(first, first.matrix[0], ["c1"])
-    changed = VectorTable(first.chunk_ids[:1] + first.chunk_ids[2:], first.document_ids[1:], first.matrix[1:], 2)
-    assert cosines(changed, first.matrix[0], ["c5"])["c5"] == pytest.approx(float(changed.matrix[4] @ first.matrix[0]))
+    assert rows_of(vectors, ["c9", "gone", "c4"]).tolist() == [9, 4]
+    assert rows_at(vectors, np.array([28, 11, 999, 10, 3], np.int64)).tolist() == [9, 0]
 
 
 def test_an_empty_table_has_nothing_near() -> None:
     """Searching an empty collection gives nothing."""
-    empty = VectorTable((), (), np.zeros((0, 8), np.float32), 0)
-    assert nearest(empty, np.ones(8, np.float32), 5) == []
-    assert cosines(empty, np.ones(8, np.float32), ["c1"]) == {}
+    empty = VectorTable((), (), np.zeros((0, 8), np.float32), 0, np.zeros(0, np.int64))
+    assert nearest(empty, np.ones(8, np.float32), 5).tolist() == []
+    assert rows_of(empty, ["c1"]).tolist() == rows_at(empty, np.array([1], np.int64)).tolist() == []

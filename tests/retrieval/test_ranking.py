@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from builders import candidates, hit
 from hypothesis import given, settings
@@ -151,3 +152,50 @@ def test_lowering_the_threshold_only_adds(pool: Candidates, chosen: SearchOption
     few = names(rank(pool, replace(chosen, top_k=200, similarity_threshold=high)).hits)
     many = names(rank(pool, replace(chosen, top_k=200, similarity_threshold=low)).hits)
     assert few == [name for name in many if name in set(few)]
+
+
+def test_diversity_pushes_back_what_was_said_already() -> None:
+    """With mmr a hit that repeats a better one comes after one that adds something; the rest follow by rank."""
+    pool = with_vectors(candidates(hit("a", 0.9), hit("twin", 0.88), hit("other", 0.6)), [[1, 0], [1, 0], [0, 1]])
+    plain = SearchOptions("semantic", similarity_threshold=0)
+    assert names(rank(pool, plain).hits) == ["a", "twin", "other"]
+    diverse = rank(pool, replace(plain, mmr=0.5))
+    assert names(diverse.hits) == ["a", "other", "twin"]
+    assert [h.rank for h in diverse.hits] == [1, 2, 3]
+    assert names(rank(pool, replace(plain, mmr=0.5, top_k=2)).candidates) == ["a", "other", "twin"]
+
+
+def test_diversity_is_the_greedy_choice_of_its_formula() -> None:
+    """Each hit has the highest (1 - mmr) * rank score - mmr * likeness of those left, as counted one by one."""
+    rng = np.random.default_rng(3)
+    vectors = rng.standard_normal((20, 4))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    pool = with_vectors(
+        candidates(*(hit(f"h{i}", c) for i, c in enumerate(rng.uniform(0.2, 0.9, 20)))), vectors.tolist()
+    )
+    options = SearchOptions("semantic", similarity_threshold=0, mmr=0.3, top_k=8)
+    left = {h.chunk.id: (h.rank_score, vectors[int(h.chunk.id[1:])]) for h in rank(pool, options).candidates}
+    chosen: list[str] = []
+    while len(chosen) < 8:
+        worth = {
+            name: 0.7 * score - 0.3 * max((float(v @ vectors[int(c[1:])]) for c in chosen), default=0.0)
+            for name, (score, v) in left.items()
+            if name not in chosen
+        }
+        chosen.append(max(worth, key=lambda name: worth[name]))
+    assert names(rank(pool, options).hits) == chosen
+
+
+def test_diversity_changes_neither_scores_nor_what_passes() -> None:
+    """Threshold, match scores and near misses are what they are without it; without vectors it does nothing."""
+    pool = candidates(*(hit(f"h{i}", i / 20, i % 3, i / 20) for i in range(20)))
+    vectors = np.eye(20).tolist()
+    for options in (SearchOptions(similarity_threshold=0.4), SearchOptions("keyword", similarity_threshold=0.4)):
+        plain, diverse = rank(pool, options), rank(with_vectors(pool, vectors), replace(options, mmr=0.9))
+        assert {h.chunk.id: h.score for h in plain.candidates} == {h.chunk.id: h.score for h in diverse.candidates}
+        assert names(plain.near_misses) == names(diverse.near_misses)
+        assert names(rank(pool, replace(options, mmr=0.9)).candidates) == names(plain.candidates)
+
+
+def with_vectors(pool: Candidates, vectors: list[list[float]]) -> Candidates:
+    return replace(pool, vectors=np.array(vectors, np.float32))

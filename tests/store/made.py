@@ -9,8 +9,9 @@ import numpy as np
 
 from rag.store.catalog import Catalog
 from rag.store.chroma import ChromaIndex
+from rag.store.keyword_search import Matches
 from rag.store.vectors import Vectors
-from rag.types import Chunk, ChunkOptions, Collection, Document, Heading, Page
+from rag.types import Chunk, ChunkOptions, Collection, Document, Filters, Heading, Page
 
 DIMENSION = 16
 MODEL = "test/hash"
@@ -76,6 +77,37 @@ def put(
     vectors = embed([c.text for c in chunks]) if into.embedding_model else None
     catalog.put_document(into.id, parsed, text.encode(), chunks, vectors, replaces=replaces)
     return parsed
+
+
+def look_up(
+    catalog: Catalog,
+    into: Collection,
+    wanted: Sequence[str],
+    k: int,
+    *,
+    also: Sequence[str] = (),
+    only: Sequence[str] = (),
+) -> Matches:
+    """Ask a snapshot; `also` are chunk ids, `only` document ids."""
+    rowids = rowids_of(catalog, into)
+    with catalog.snapshot(into.id) as snapshot:
+        within = snapshot.rows(Filters(document_ids=tuple(only)))
+        return snapshot.keywords(wanted, k, also=[rowids.get(i, 10**9) for i in also], within=within)
+
+
+def search(
+    catalog: Catalog, into: Collection, wanted: Sequence[str], k: int, *, only: Sequence[str] = ()
+) -> list[tuple[str, float]]:
+    """Return (chunk id, BM25) of what the words find, best first."""
+    names = {rowid: chunk_id for chunk_id, rowid in rowids_of(catalog, into).items()}
+    found = look_up(catalog, into, wanted, k, only=only)
+    return [(names[rowid], found.scores[rowid]) for rowid in found.best]
+
+
+def rowids_of(catalog: Catalog, into: Collection) -> dict[str, int]:
+    """Return the rowid of each chunk id of a collection with vectors."""
+    table = catalog.vectors(into.id)
+    return dict(zip(table.chunk_ids, table.rowids.tolist(), strict=True))
 
 
 def words(seed: int, count: int = 60) -> str:

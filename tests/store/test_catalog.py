@@ -17,7 +17,7 @@ from rag.errors import (
 from rag.store.catalog import Catalog
 from rag.types import ChunkOptions
 from tests.store import made
-from tests.store.made import assert_sound, collection, cut, embed, put, words
+from tests.store.made import assert_sound, collection, cut, embed, put, search, words
 
 
 def test_a_document_comes_back_as_it_was_put(catalog: Catalog) -> None:
@@ -135,7 +135,7 @@ def test_deleting_a_document_leaves_nothing_of_it(catalog: Catalog) -> None:
     catalog.delete_document(parsed.id)
 
     assert [] == catalog.documents()
-    assert [] == catalog.keyword_search(main.id, ["unforgett"], 5)
+    assert [] == search(catalog, main, ["unforgett"], 5)
     assert {} == catalog.known_vectors(made.MODEL, ["unforgettable words here"])
     assert 1 == len(catalog.removals(main.id)) == len(catalog.removals(other.id))
     assert 0 == catalog.collection("main").chunks
@@ -357,7 +357,7 @@ def test_threads_write_at_the_same_time(catalog: Catalog) -> None:
             for n in range(5):
                 put(catalog, main, f"{worker}-{n}.txt", words(100 * worker + n))
                 catalog.set_setting(f"{worker}", n)
-                catalog.keyword_search(main.id, ["abcd"], 5)
+                search(catalog, main, ["abcd"], 5)
         except Exception as error:  # the test reports whatever it was
             failures.append(error)
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.store import keyword_index
+from rag.store import keyword_search
 from rag.store.catalog import Catalog
 from rag.store.keywords import query_terms, terms, word_spans
 from rag.types import Collection
-from tests.store.made import collection, cut, put, words
+from tests.store.made import collection, cut, look_up, put, rowids_of, search, words
 
 
 def test_words_lose_case_accents_and_endings() -> None:
@@ -77,60 +77,67 @@ WANTED = ["budget", "revenu", "paper", "absent"]
 def test_scores_are_the_bm25_of_the_collection(catalog: Catalog, library: Collection) -> None:
     """Search, and scores of given chunks, are the formula over this collection alone, titles included."""
     expected = brute_force(catalog, library, WANTED)
+    rowids = rowids_of(catalog, library)
 
-    found = catalog.keyword_search(library.id, WANTED, 1000)
-    scored = catalog.keyword_scores(library.id, WANTED, [*expected, "gone"])
+    found = search(catalog, library, WANTED, 1000)
+    asked = look_up(catalog, library, WANTED, 0, also=[*expected, "gone"])
 
     assert pytest.approx(expected) == dict(found)
-    assert pytest.approx(expected) == scored
+    assert () == asked.best
+    assert pytest.approx({rowids[i]: score for i, score in expected.items()}) == asked.scores
     assert sorted((s for _, s in found), reverse=True) == [s for _, s in found]
 
 
 def test_search_returns_the_best_k(catalog: Catalog, library: Collection) -> None:
     """The first of many are the same as the few."""
-    everything = catalog.keyword_search(library.id, WANTED, 1000)
-    best = catalog.keyword_search(library.id, WANTED, 5)
-    assert [s for _, s in everything[:5]] == [s for _, s in best]
+    everything = search(catalog, library, WANTED, 1000)
+    assert everything[:5] == search(catalog, library, WANTED, 5)
 
 
-def test_search_within_documents_finds_nothing_else(catalog: Catalog, library: Collection) -> None:
-    """A document filter narrows what is found and leaves the scores as they are."""
-    chosen = [d.id for d in catalog.documents(library.id)][:3]
+@pytest.mark.parametrize("read_all", [0, 300])
+def test_search_within_documents_finds_nothing_else(
+    catalog: Catalog, library: Collection, monkeypatch: pytest.MonkeyPatch, read_all: int
+) -> None:
+    """A filter narrows what is found and leaves the scores as they are, whether all that passes is read or FTS5 is asked."""
+    monkeypatch.setattr(keyword_search, "_READ_ALL", read_all)
+    chosen = [d.id for d in catalog.documents(library.id)][2:14:3]
     expected = {c.id for d in chosen for c in catalog.chunks_of(library.id, d)}
-    everything = dict(catalog.keyword_search(library.id, WANTED, 1000))
+    everything = search(catalog, library, WANTED, 1000)
 
-    found = dict(catalog.keyword_search(library.id, WANTED, 1000, document_ids=chosen))
-
-    assert {i: s for i, s in everything.items() if i in expected} == found
-    assert [] == catalog.keyword_search(library.id, WANTED, 10, document_ids=["gone"])
+    assert [(i, s) for i, s in everything if i in expected] == search(catalog, library, WANTED, 1000, only=chosen)
+    assert [(i, s) for i, s in everything if i in expected][:3] == search(catalog, library, WANTED, 3, only=chosen)
+    assert [] == search(catalog, library, WANTED, 10, only=["gone"])
 
 
 def test_common_words_rank_what_rarer_words_find(
     catalog: Catalog, library: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a large collection the chunks with the rarer words are found, with the scores of the whole question."""
-    rare = _with(catalog, library, "revenu") | _with(catalog, library, "budget")
-    expected = {i: s for i, s in brute_force(catalog, library, WANTED).items() if i in rare}
-    assert 0 < len(expected) < len(_with(catalog, library, "paper"))
-    monkeypatch.setattr(keyword_index, "FREE_MATCHES", 0)
+    """In a large collection the chunks with the rarest word are found, in the order and with the scores of the whole question."""
+    rare = {i for i, _ in search(catalog, library, ["revenu"], 1000)}
+    expected = [(i, s) for i, s in search(catalog, library, WANTED, 1000) if i in rare]
+    assert 0 < len(expected) < len(search(catalog, library, ["paper"], 1000))
+    monkeypatch.setattr(keyword_search, "FREE_MATCHES", 0)
 
-    found = catalog.keyword_search(library.id, WANTED, 1000)
-
-    assert pytest.approx(expected) == dict(found)
-    assert sorted((s for _, s in found), reverse=True) == [s for _, s in found]
+    assert expected == search(catalog, library, WANTED, 1000)
 
 
 def test_common_words_find_when_there_are_no_others(
     catalog: Catalog, library: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A question of nothing but common words is still answered."""
-    expected = catalog.keyword_search(library.id, ["paper"], 1000)
-    monkeypatch.setattr(keyword_index, "FREE_MATCHES", 0)
-    assert expected == catalog.keyword_search(library.id, ["paper"], 1000) != []
+    expected = search(catalog, library, ["paper"], 1000)
+    monkeypatch.setattr(keyword_search, "FREE_MATCHES", 0)
+    assert expected == search(catalog, library, ["paper"], 1000) != []
 
 
-def _with(catalog: Catalog, library: Collection, term: str) -> set[str]:
-    return {i for i, _ in catalog.keyword_search(library.id, [term], 1000)}
+def test_a_small_filter_finds_by_common_words_too(
+    catalog: Catalog, library: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of few chunks each is looked at, so that a question within one document loses nothing to the size of the collection."""
+    monkeypatch.setattr(keyword_search, "FREE_MATCHES", 0)
+    one = catalog.documents(library.id)[4].id
+    found = {i for i, _ in search(catalog, library, WANTED, 1000, only=[one])}
+    assert {c.id for c in catalog.chunks_of(library.id, one)} == found
 
 
 def test_coverage_tells_which_words_stand_in_title_or_text(catalog: Catalog) -> None:
@@ -138,10 +145,19 @@ def test_coverage_tells_which_words_stand_in_title_or_text(catalog: Catalog) -> 
     main = collection(catalog)
     parsed = put(catalog, main, "Travel.txt", "hotels cost 200 euros a night in Berlin, flights are paid in full")
     first, second = (c.id for c in cut(parsed, main.id))
+    rowids = rowids_of(catalog, main)
 
-    found = catalog.coverage_terms(main.id, ["travel", "hotel", "flight", "dog"], [first, second, "gone"])
+    found = look_up(catalog, main, ["travel", "hotel", "flight", "dog"], 0, also=[first, second, "gone"]).present
 
-    assert {first: {"travel", "hotel"}, second: {"travel", "flight"}} == found
+    assert {rowids[first]: {"travel", "hotel"}, rowids[second]: {"travel", "flight"}} == found
+
+
+def test_ten_thousand_words_can_be_asked(catalog: Catalog, library: Collection) -> None:
+    """However many words a question has, the best chunk is the one with most of them."""
+    text = catalog.document(catalog.documents(library.id)[0].id).text
+    wanted = query_terms(text + " " + " ".join(f"word{n}" for n in range(3000)))
+    best = search(catalog, library, wanted, 1)[0][0]
+    assert catalog.chunks([best])[best].document_id == catalog.documents(library.id)[0].id
 
 
 def test_frequencies_follow_every_change(catalog: Catalog) -> None:
@@ -160,9 +176,8 @@ def test_frequencies_follow_every_change(catalog: Catalog) -> None:
 def test_an_empty_collection_finds_nothing(catalog: Catalog) -> None:
     """No chunk, no word, no error."""
     main = collection(catalog)
-    assert [] == catalog.keyword_search(main.id, ["budget"], 5)
-    assert [] == catalog.keyword_search(main.id, [], 5)
-    assert {} == catalog.keyword_scores(main.id, ["budget"], ["gone"])
+    assert [] == search(catalog, main, ["budget"], 5) == search(catalog, main, [], 5)
+    assert {} == look_up(catalog, main, ["budget"], 0, also=["gone"]).scores
     assert ({"budget": 0}, 0) == catalog.document_frequencies(main.id, ["budget"])
 
 
@@ -174,6 +189,6 @@ def test_every_chunk_is_found_by_its_own_words(catalog: Catalog, text: str, numb
     main = collection(catalog, f"c{number}-{len(catalog.collections())}")
     parsed = put(catalog, main, 'NEAR(* "x" AND', text, size=1000)
     wanted = query_terms(text)
-    found = [chunk_id for chunk_id, _ in catalog.keyword_search(main.id, wanted, 5)]
+    found = [chunk_id for chunk_id, _ in search(catalog, main, wanted, 5)]
     assert found == [c.id for c in cut(parsed, main.id, 1000) if wanted]
     catalog.delete_collection(main.name)

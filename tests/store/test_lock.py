@@ -17,7 +17,7 @@ from rag.errors import StoreError, StoreInUseError
 from rag.store.catalog import Catalog
 from rag.store.lock import LOCK_FILE, DataLock
 from rag.usage.ledger import Ledger
-from tests.store.made import assert_sound, collection, put, words
+from tests.store.made import assert_sound, collection, put, search, words
 
 ROOT = Path(__file__).resolve().parents[2]
 OWNER = """
@@ -124,7 +124,7 @@ def test_reading_and_counting_usage_beside_a_running_owner(folder: Path) -> None
             ledger.start("search", "local", "m")
             process.stdout.readline()
             assert n + 1 == len(reader.documents(main.id))
-            assert reader.keyword_search(main.id, ["owner"], 5)
+            assert search(reader, main, ["owner"], 5)
     assert 10 == len(ledger.records())
     assert_sound(reader)
     reader.close()
