@@ -286,6 +286,18 @@ def _things(text: str, end: int) -> tuple[str, ...]:
     if phrase[:1] not in (" ", "-", "\u00a0"):
         return ()
     words = [w for w in _WORD.findall(phrase)[:4] if w.lower() not in STOP_WORDS]
+    if words and words[0].lower() in (
+        "more",
+        "less",
+        "fewer",
+        "higher",
+        "lower",
+        "further",
+        "altogether",
+        "now",
+        "today",
+    ):
+        return ()
     return tuple(stem for word in words for stem in terms(word))
 
 

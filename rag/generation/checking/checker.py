@@ -79,9 +79,8 @@ class Checker:
         order = sorted((n for n, s in shares.items() if s >= _WORTH_A_LOOK), key=lambda n: -shares[n])
         best: tuple[float, int | None] = (0.0, None)
         for n in order[:_LOOKED_AT_ELSEWHERE]:
-            found = support(
-                sentence.text, [self._passages[n]], self._meaning, check_figures(sentence, [self._passages[n]])
-            )
+            passage = self._passages[n]
+            found = support(sentence.text, [passage], None, check_figures(sentence, [passage]))  # by words alone: cheap
             if found.verdict == "supported" and found.likeness > best[0]:
                 best = found.likeness, n
         return best[1]

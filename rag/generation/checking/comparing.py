@@ -49,6 +49,13 @@ def comparable(claim: Amount, source: Amount) -> bool:
                 return True
             if one.dimension == other.dimension != NONE and one.dimension != COUNT:
                 return True
+            if (
+                one.dimension.startswith(MONEY)
+                and other.dimension in (NONE, COUNT)
+                and other.rounded
+                and not source.things
+            ):
+                return _similar_size(one, other)
             if {one.dimension, other.dimension} <= {NONE, COUNT}:
                 same = same_things(claim.things, source.things)
                 return bool(same) or (same is None and _similar_size(one, other))

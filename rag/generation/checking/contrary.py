@@ -23,13 +23,15 @@ hot/cold heat/cold warm/cool old/young older/younger older/young big/small large
 early/late earlier/later cheap/expensive cheaper/dearer easy/difficult safe/dangerous positive/negative true/false right/wrong same/different
 public/private mandatory/optional required/optional free/charged paid/unpaid minimum/maximum men/women male/female import/export
 imports/exports income/expenditure gross/net profit/loss surplus/deficit upper/lower inside/outside internal/external domestic/foreign
-all/none always/never everyone/nobody all/some deletes/keeps delete/keep deleted/kept delete/remain erase/keep lost/kept
+all/none always/never everyone/nobody all/some everyone/only everybody/only all/only every/only deletes/keeps delete/keep deleted/kept delete/remain erase/keep lost/kept
 """.split()
 _OPPOSITES: dict[str, set[str]] = {}
 for _pair in _PAIRS:
     _one, _other = (terms(word)[0] for word in _pair.split("/"))
     _OPPOSITES.setdefault(_one, set()).add(_other)
     _OPPOSITES.setdefault(_other, set()).add(_one)
+_UN = ("un", "dis", "in", "im", "non", "ir", "il")
+"""Beginnings that turn a word round: connected, disconnected."""
 _CUT = re.compile(r"[,;:]\s|\s(?:and|but|while|because|since|after|before|when|if|although|whereas)\s")
 _BY = re.compile(r"\bby\b", re.IGNORECASE)
 _NEAR = 0.6
@@ -80,8 +82,12 @@ def _has_opposite(claim: _Words, source: _Words) -> bool:
         opposite in source.stems and opposite not in claim.stems
         for stem in dict.fromkeys(claim.stems)
         if stem not in source.stems
-        for opposite in _OPPOSITES.get(stem, ())
+        for opposite in (*_OPPOSITES.get(stem, ()), *(f"{prefix}{stem}" for prefix in _UN), *_without_prefix(stem))
     )
+
+
+def _without_prefix(stem: str) -> list[str]:
+    return [stem[len(prefix) :] for prefix in _UN if stem.startswith(prefix) and len(stem) > len(prefix) + 3]
 
 
 def _is_turned_round(claim: _Words, source: _Words, names: frozenset[str]) -> bool:

@@ -28,16 +28,17 @@ SAYS_HOW_MUCH = frozenset(
 
 CUT = re.compile(
     r"[;:|]\s?|\s[-–—]+\s|—|,\s|[()]|\s(?:and|but|while|whereas|although|though|because|compared with|compared to|against|versus|vs\.?|"
-    r"up from|down from|from|to|then|than)\s",
+    r"up from|down from|from|to|then|than|(?:above|below)(?= the| its| their))\s",
     re.IGNORECASE,
 )
 BIG_CUT = re.compile(
     r"[;|]\s?|,?\s(?:and|but|while|whereas|although|though|because|which|who|yet)\s|,\s(?!\d)(?!\s?(?:up|down|a loss|a profit)\b)",
     re.IGNORECASE,
 )
+FROM = re.compile(r"\bfrom\b", re.IGNORECASE)
 LISTED = re.compile(r"\s?,\s|,?\s(?:and|or)\s")
 COMPARES = re.compile(
-    r"[\s,;(]*(?:and )?(?:compared (?:with|to)|up from|down from|against|versus|vs\.?|from|to|instead of|rather than)\b",
+    r"[\s,;(]*(?:and )?(?:compared (?:with|to)|up from|down from|against|versus|vs\.?|from|to|above|below|than|instead of|rather than)\b",
     re.IGNORECASE,
 )
 """Begins a clause whose amount is told of the same thing as the one before it."""
@@ -74,7 +75,7 @@ _NO_NEGATION = re.compile(
 )
 FIRST_WORD = re.compile(
     r"[\s,;:|()—–-]*(?:(?:and|but|while|whereas|then|now|than)\s)*"
-    r"(?:(?P<small>to|from|by|in|at|of|with|for|on|over|up|down|is|are|was|were|has|have|had|be)\b|(?P<word>[^\W\d_]+))",
+    r"(?:(?P<small>it|they|he|she|this|which|to|from|by|in|at|of|with|for|on|over|up|down|is|are|was|were|has|have|had|be)\b|(?P<word>[^\W\d_]+))",
     re.IGNORECASE,
 )
 _IS = r"of|was|is|were|are|at|amounts? to|amounted to|comes? to|came to|stands at|stood at|total(?:led|s)|averaged?|reached"

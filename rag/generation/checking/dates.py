@@ -88,7 +88,7 @@ _PATTERNS = tuple(
         (r"(?<![\d.:,])(?P<h>1[0-2]|0?[1-9])\s?(?P<ampm>[ap]\.?m\b\.?)", re.IGNORECASE),
         (r"(?<![\d.:,])(?P<h>[01]?\d|2[0-4])\so[’']clock\b", re.IGNORECASE),
         (
-            rf"(?:\b(?:in|since|until|by|of|for|during|before|after|from|to|between|and|through|late|early|mid|last|next|this)\s|[-–—]\s?)(?P<month>{_MONTH})\b(?!\s?\d)",
+            rf"(?:\b(?:in|since|until|by|of|for|during|before|after|from|to|between|and|through|late|early|mid|last|next|this)\s|[-–—]\s?|\b(?=(?:{_MONTH})\s?(?:to|until|and|through|[-–])\s?(?:{_MONTH})\b))(?P<month>{_MONTH})\b(?!\s?\d)",
             0,
         ),
         (rf"(?<![\w.,$€£%/+-])(?<![$€£]\s)(?P<y>{_YEAR}){_AFTER}(?!\s?[%°])(?![€$£])", 0),

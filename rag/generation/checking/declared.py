@@ -83,6 +83,9 @@ def _in_scale(text: str) -> list[Unit]:
         if found["money"] and (money is None or not money[0].dimension.startswith(MONEY)):
             continue
         units.append(Unit(money[0].dimension if money else NONE, _scale(found["scale"])))
+    for found in re.finditer(rf"\(\s?{_WITH_SIGN.pattern}\s?\)", text, re.IGNORECASE):
+        if found["scale"] and (currency := currency_before(found["sign"], len(found["sign"]))) is not None:
+            units.append(Unit(currency[0].dimension, _scale(found["scale"])))
     if dollars := re.search(rf"(?P<sign>[$€£])\s?in\s(?P<scale>{_SCALES})\b", text, re.IGNORECASE):
         currency = currency_before(dollars["sign"], 1)
         units.append(Unit(currency[0].dimension if currency else NONE, _scale(dollars["scale"])))

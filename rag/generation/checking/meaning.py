@@ -7,7 +7,7 @@ import numpy as np
 from rag.generation.checking.evidence import Passage
 from rag.providers.base import Embedder, Vectors
 
-SENTENCES_EMBEDDED = 12
+SENTENCES_EMBEDDED = 4
 """Sentences of one passage, those with the most of the claim's words: embedding is what a check costs."""
 
 
@@ -22,7 +22,7 @@ class Meaning:
         """Return the cosine of a text to the nearest sentence of a passage, or to the nearest two in a row."""
         order = sorted(range(len(passage.sentences)), key=lambda i: -len(stems & passage.stems[i]))[:SENTENCES_EMBEDDED]
         texts = [passage.window(i, i + 1) for i in order]
-        texts += [passage.window(i, i + 2) for i in order[:2] if i + 1 < len(passage.sentences)]
+        texts += [passage.window(i, i + 2) for i in order[:1] if i + 1 < len(passage.sentences)]
         if not texts or not text.strip():
             return 0.0
         vectors = self._of([text, *texts])

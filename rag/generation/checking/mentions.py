@@ -19,6 +19,7 @@ from rag.generation.checking.cues import (
     CUT,
     DOWN,
     FIRST_WORD,
+    FROM,
     LISTED,
     LOSS,
     NOT_BINDING,
@@ -51,6 +52,8 @@ class Mention:
     """The same, with those of the clause before where this one has no subject of its own: "and fell to 3"."""
     head: str = ""
     """Stem of the noun that an amount is the value of: goal in "the goal of 25 percent"."""
+    is_compared: bool = False
+    """Only compared with: the clause before says what it is about."""
     lead: str = ""
     """Stem of the first telling word of the clause: what it is about."""
     role: str = ""
@@ -107,6 +110,7 @@ def _in_sentence(text: str, sentence: Span, group: list[Amount], dates: Sequence
                 stems,
                 stems | _shared_subject(text, clauses, clause, amount, solid),
                 head(text, amount),
+                bool(COMPARES.match(text, *clause)),
                 lead(text, clause, solid),
                 role(text, amount, group),
                 frozenset(r.low for o in _amounts_in(clause, group) if o is not amount for r in o.readings),
@@ -122,12 +126,12 @@ def _in_sentence(text: str, sentence: Span, group: list[Amount], dates: Sequence
 def _shared_subject(text: str, clauses: list[Span], clause: Span, amount: Amount, solid: list[Span]) -> frozenset[str]:
     """Return the stems of the clauses before, back to one with a subject, when this one has none: "and rose to 3"."""
     shared: frozenset[str] = frozenset()
-    if COMPARES.match(text, *clause):
-        return shared
+    compared = bool(COMPARES.match(text, *clause))
     end = amount.start
     for before in reversed([c for c in clauses if c[1] <= clause[0]]):
-        if not _lacks_subject(text, clause[0], end):
+        if not (compared or _lacks_subject(text, clause[0], end)):
             break
+        compared = False
         shared |= told_stems(text, *before, solid)
         clause, end = before, before[1]
     return shared
@@ -172,6 +176,8 @@ def _clauses(text: str, sentence: Span, solid: Sequence[Span], cut: re.Pattern[s
     spans, begin = [], sentence[0]
     for found in cut.finditer(text, *sentence):
         if any(start < found.end() - 1 and found.start() + 1 < end and found.start() >= start for start, end in solid):
+            continue
+        if found.group().strip().lower() == "to" and not FROM.search(text, sentence[0], found.start()):
             continue
         if cut is BIG_CUT and _joins_two(found, solid):
             continue
@@ -246,13 +252,15 @@ def _inherited(
 
     What stands in brackets behind an amount is about something else.
     """
-    after = clauses[index + 1] if index + 1 < len(clauses) else None
-    if after and by_clause[after] and not _amounts_in(after, group) and text[after[0]] != "(":
-        return by_clause[after][0]
     for clause in reversed(clauses[:index]):
         if dates := by_clause[clause]:
             own = _amounts_in(clause, group)
-            return dates[-1] if not own or dates[-1].end <= own[0].start else None
+            if not own or dates[-1].end <= own[0].start:
+                return dates[-1]
+            break
+    after = clauses[index + 1] if index + 1 < len(clauses) else None
+    if after and by_clause[after] and not _amounts_in(after, group) and text[after[0]] not in "(;":
+        return by_clause[after][0]
     return None
 
 

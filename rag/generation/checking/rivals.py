@@ -21,6 +21,7 @@ _CONTRASTS = [
 ]  # fmt: skip
 
 
+_WEEKDAYS = told_stems("monday tuesday wednesday thursday friday saturday sunday", 0, 60)
 _COVERED = 0.6
 
 
@@ -33,11 +34,13 @@ def said_of_another(
     `source` something that the claim does not name. `sentence` has the stems of the whole sentence; with several amounts of one kind each is told of its own clause.
     """
     stems = claim.stems if is_one_of_several and claim.stems and not source.in_table else sentence
+    if claim.amount.of and source.amount.of and not set(claim.amount.of) & set(source.amount.of):
+        return any(set(claim.amount.of) & set(m.amount.of) for m in passage.mentions)
     if claim.numbers & source.numbers:
         return False  # another figure of the clause agrees as well
     claimed = (claim.stems if len(claim.stems) > 1 else stems) - SAYS_HOW_MUCH
     rivals = [r for r in passage.mentions if r is not source and _is_rival(claim, source, r)]
-    missing = source.stems - stems - SAYS_HOW_MUCH
+    missing = source.stems - stems - SAYS_HOW_MUCH - _WEEKDAYS
     beside = [r for r in rivals if _is_beside(r, source)]
     if missing and any(_takes_it(claimed, missing, source, r, passage) for r in beside):
         return True
@@ -80,7 +83,8 @@ def _takes_it(
     claimed: frozenset[str], missing: frozenset[str], source: Mention, rival: Mention, passage: Passage
 ) -> bool:
     """Tell whether a claim fits the clause of the rival better than the one of the source."""
-    theirs = rival.subject if rival.amount.things else rival.subject | frozenset(source.amount.things[:1])
+    theirs = rival.stems if rival.is_compared else rival.subject
+    theirs = theirs if rival.amount.things else theirs | frozenset(source.amount.things[:1])
     gained = (claimed & theirs) - source.subject
     if not gained:
         return False
@@ -108,7 +112,7 @@ def _has_its_lead(claim: Mention, source: Mention, rival: Mention, sentence: fro
         return False
     if claim.amount.things and rival.amount.things and not same_things(claim.amount.things, rival.amount.things):
         return False
-    return bool(source.lead) and source.lead not in sentence and source.lead not in claim.stems
+    return bool(source.lead) and source.lead not in claim.subject
 
 
 def _is_all_of(claim: Mention, source: Mention, passage: Passage) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from rag.generation.checking.contrary import is_contrary
 from rag.generation.checking.cues import SAYS_HOW_MUCH
@@ -18,6 +19,10 @@ Span = tuple[int, int]
 
 WINDOW = 3
 """A sentence of an answer may draw together this many neighbouring sentences of a passage."""
+_NEARLY_ALL = 0.6
+_THING = re.compile(
+    r"\b(?:the|an?|in|of|from|to|with|by|for|them|its|their|at|on)\s(?=(?P<thing>[a-z]{3,})\b)", re.IGNORECASE
+)
 _PART = re.compile(
     r",\s(?:and|but|which|who|because|since|so|while|mostly|mainly|followed)\s|;\s|\s(?:and|but|because|while|although|whereas)\s|,\s"
 )
@@ -43,18 +48,22 @@ _PART_MEANT_ALONE = 0.6
 _HALF = 0.45
 
 
-@dataclass(frozen=True, slots=True)
 class Likeness:
-    """How much of a sentence, or of a part of it, stands in a passage."""
+    """How much of a sentence, or of a part of it, stands in its passages."""
 
-    words: float
-    """Share of its telling words."""
-    meaning: float = 0.0
-    """Cosine to the nearest sentence; 0 without an embedding model."""
+    def __init__(self, words: float, cosine: Callable[[], float]) -> None:
+        self.words = words
+        """Share of its telling words."""
+        self._cosine = cosine
+
+    @cached_property
+    def meaning(self) -> float:
+        """Cosine to the nearest sentence, worked out when the words do not decide; 0 without an embedding model."""
+        return self._cosine()
 
     @property
     def is_said(self) -> bool:
-        if self.words >= _SAID or (self.meaning >= _MEANT and self.words >= 0.3):
+        if self.words >= _SAID or (self.words >= 0.3 and self.meaning >= _MEANT):
             return True
         return self.words >= 0.5 and self.words + self.meaning >= _BOTH
 
@@ -77,16 +86,35 @@ def support(text: str, passages: Sequence[Passage], meaning: Meaning | None, fig
     parts = parts_of(text)[:_MOST_PARTS]
     whole = _likeness(text, passages, meaning, figures)
     of_parts = [whole] if len(parts) == 1 else [_likeness(text[a:b], passages, meaning) for a, b in parts]
-    score = max(whole.words, whole.meaning)
+    score = whole.words
     if any(is_contrary(text, nearest(text, p), p.capital_stems) for p in passages):
         return Support("not_found", score / 2)
     if whole.is_said and not any(p.is_absent for p in of_parts):
-        wrong = any(f.verdict != "supported" for f in figures)
+        wrong = any(f.verdict != "supported" for f in figures) or _adds_a_thing(text, passages, figures)
         return Support("partly" if wrong else "supported", score - wrong / 4)
     some = whole.words >= _HALF and (meaning is None or whole.meaning >= _PART_MEANT)
     if some or (len(parts) > 1 and any(p.is_said for p in of_parts)):
         return Support("partly", score / 1.5)
     return Support("not_found", score / 2)
+
+
+def _adds_a_thing(text: str, passages: Sequence[Passage], figures: Sequence[FigureCheck]) -> bool:
+    """Tell whether a sentence that is nearly word for word in its passages names a thing that is not: in the mitochondria.
+
+    What stands right behind an article or preposition is a thing; other new words are mostly another way of saying the same.
+    """
+    stems = told_stems(text, 0, len(text), [(f.start, f.end) for f in figures])
+    there = (
+        frozenset[str]()
+        .union(*(_best_window(stems, p)[1] for p in passages))
+        .union(*(p.context_stems for p in passages))
+    )
+    if share(stems, there) < _NEARLY_ALL:
+        return False
+    things = frozenset[str]().union(
+        *(told_stems(text, m.start("thing"), m.end("thing")) for m in _THING.finditer(text))
+    )
+    return any(share(frozenset([thing]), there) == 0.0 for thing in (things & stems) - _LIGHT)
 
 
 def parts_of(text: str) -> list[Span]:
@@ -107,10 +135,12 @@ def _likeness(
     """Return how much of a text stands in passages, the best place of each taken together; a figure counts as a word."""
     stems = told_stems(text, 0, len(text), [(f.start, f.end) for f in figures])
     places = frozenset[str]().union(*(_best_window(stems, passage)[1] for passage in passages))
-    cosine = max((meaning.cosine(text, p, stems) for p in passages), default=0.0) if meaning else 0.0
     total = sum(map(_weight, stems))
     found = share(stems, places) * total + sum(f.verdict == "supported" for f in figures)
-    return Likeness(found / (total + len(figures)) if stems or figures else 1.0, cosine)
+    words = found / (total + len(figures)) if stems or figures else 1.0
+    return Likeness(
+        words, lambda: max((meaning.cosine(text, p, stems) for p in passages), default=0.0) if meaning else 0.0
+    )
 
 
 def _best_window(stems: frozenset[str], passage: Passage) -> tuple[Span, frozenset[str]]:

@@ -24,7 +24,7 @@ def in_tables(text: str, found: Sequence[Mention], dates: Sequence[DateMention])
     columns: list[int] = []
     bound: dict[int, Mention] = {}
     for start, end in lines(text):
-        years = [d for d in dates if start <= d.start < end and d.is_year]
+        years = [d for d in dates if start <= d.start < end and len(d.years) == 1]
         row = [m for m in found if start <= m.amount.start < end]
         if len(years) >= 2 and len(row) <= len(years) and _is_header(text[start:end]):
             header, columns = years, [column(text, start, d.start) for d in years]

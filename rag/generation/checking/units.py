@@ -229,9 +229,11 @@ def same_things(one: tuple[str, ...], other: tuple[str, ...]) -> bool | None:
     """
     if not one or not other:
         return None
+    groups = [{_GROUP[stem] for stem in stems if stem in _GROUP} for stems in (one, other)]
+    if one[0] != other[0] and all(groups) and not groups[0] & groups[1]:
+        return False
     if set(one) & set(other):
         return True
-    groups = [{_GROUP[stem] for stem in stems if stem in _GROUP} for stems in (one, other)]
     if not all(groups):
         return None
     if groups[0] & groups[1]:

@@ -15,7 +15,7 @@ _HELPERS = frozenset(
         "also according however therefore thus while than then such may might must shall should would could only up out over per about "
         "so any all each both more most some other its our his her he she us me my one been being were had "
         "because since during between through under within until upon still yet just very much many several various overall further "
-        "monday tuesday wednesday thursday friday saturday sunday those among already now currently today off away together again too he's whereas although though after before"
+        "those among already now currently today off away together again too he's whereas although though after before"
     ).split()
     for stem in terms(word)
 )
