@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 import rag
-from pages.parts import hits, passage, shared
+from pages.parts import hits, passage, shared, tuning
 from pages.parts.live_slider import live_slider
 from pages.parts.safe_text import draw, el, say, visible
 from rag import RagError, SearchOptions, Workbench
@@ -31,19 +31,15 @@ def main() -> None:
             f"The collection {visible(target.name, 60)} holds no documents: add some on Documents, or load the samples there.",
             key="search.empty",
         )
-    elif not question:
-        shared.empty_state(
-            "Ask for something the documents should know",
-            "Every candidate is shown with its score taken apart; threshold, number and weights can be moved while you look.",
-            key="search.hint",
-        )
     else:
         _tune(bench, target, question)
 
 
 def _question() -> str:
     """Return the question typed, or the one in the address: a search can be linked and survives a reload."""
-    if QUESTION not in st.session_state:
+    if tuning.NEXT_QUESTION in st.session_state:
+        st.session_state[QUESTION] = st.session_state.pop(tuning.NEXT_QUESTION)
+    elif QUESTION not in st.session_state:
         st.session_state[QUESTION] = st.query_params.get("q", "")
     typed = st.text_input(
         "Question", key=QUESTION, placeholder="What do you want to find?", label_visibility="collapsed", icon=":material/search:",
@@ -58,12 +54,39 @@ def _question() -> str:
 @st.fragment
 def _tune(bench: Workbench, target: Collection, question: str) -> None:
     """Rank and draw; a slider that moves reruns only this, on candidates that are in memory."""
+    if tuning.NEXT_QUESTION in st.session_state:
+        st.rerun()  # the question's box is outside
     controls, results = st.columns([1, 2.35], gap="large")
     with controls:
+        chosen = tuning.chooser(bench)
         options = _options(bench, target)
+    evaluation = None
+    if chosen is not None:
+        with results:
+            evaluation = tuning.measured(bench, target, chosen, options)
+            if evaluation is not None:
+                tuning.show(target, chosen, evaluation, question)
+    if question:
+        _one_question(bench, target, question, options, controls, results)
+    elif chosen is None:
+        with results:
+            shared.empty_state(
+                "Ask for something the documents should know",
+                "Every candidate is shown with its score taken apart; threshold, number and weights can be moved while you look.",
+                "Choose a question set to see what each move does to all of its questions.",
+                key="search.hint",
+            )
+    with controls:
+        if chosen is not None and evaluation is not None:
+            tuning.recommended(target, chosen, evaluation)
+        _keep_threshold(bench, target, options)
+
+
+def _one_question(
+    bench: Workbench, target: Collection, question: str, options: SearchOptions, controls: Any, results: Any
+) -> None:
     try:
-        candidates = _fetch(bench, target, question, options)
-        result = rag.rank(candidates, options)
+        result = rag.rank(_fetch(bench, target, question, options), options)
     except RagError as error:
         with results:
             say("warning", error)
@@ -73,7 +96,6 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
             el("div", el("h3", "Scores of all candidates"), hits.score_chart(result), hits.chart_legend()),
             key="search.chart",
         )
-        _keep_threshold(bench, target, result)
     with results:
         draw(hits.settings_line(result), *hits.cards(bench, result), key="search.results", on_pick=_open)
     _opened(bench, result)
@@ -118,14 +140,15 @@ def _fetch(bench: Workbench, target: Collection, question: str, options: SearchO
     return found
 
 
-def _keep_threshold(bench: Workbench, target: Collection, result: SearchResult) -> None:
+def _keep_threshold(bench: Workbench, target: Collection, options: SearchOptions) -> None:
     """Offer to make the threshold on screen the collection's own, which Ask goes by."""
-    if round(result.threshold, 2) == round(bench.catalog.collection(target.name).similarity_threshold, 2):
+    wanted = round(options.similarity_threshold or 0.0, 2)
+    if wanted == round(bench.catalog.collection(target.name).similarity_threshold, 2):
         return
     if st.button(
         "Keep this threshold", icon=":material/bookmark:", help="Makes it this collection's default, also for Ask."
     ):
-        bench.catalog.set_threshold(target.name, round(result.threshold, 2))
+        bench.catalog.set_threshold(target.name, wanted)
         st.rerun()
 
 

@@ -31,7 +31,7 @@ _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 _JOINER = "\u2060"  # zero width: keeps `:name:`, `://` and `www.` from being recognised after the escapes are gone
 _surface = st.components.v2.component(
     "workbench.surface",
-    css=(_HERE / "surface.css").read_text(encoding="utf-8"),
+    css="".join(sheet.read_text(encoding="utf-8") for sheet in sorted(_HERE.glob("surface*.css"))),
     js=(_HERE / "surface.js").read_text(encoding="utf-8"),
 )
 

@@ -1,0 +1,163 @@
+"""A question set beside the sliders: chosen once, searched once, then scored anew at every move of a slider.
+
+What the page keeps in the session: the chosen set, the job that fetched its candidates, and the settings that changes are
+measured from. The arithmetic is `rag.evaluation`'s, the drawing `tuning_view`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+import rag
+from pages.parts import job_view, tuning_view
+from pages.parts.safe_text import draw, el, say, visible
+from rag import RagError, SearchOptions, Workbench
+
+if TYPE_CHECKING:
+    from rag.evaluation import Evaluation, Pool, QuestionSets, Recommendation
+    from rag.jobs import Job
+    from rag.types import Collection, QuestionSet
+
+SET = "tuning.set"
+"""Id of the chosen question set, "" for none."""
+NEXT_QUESTION = "search.next"
+"""The question that a cell asked for; the page puts it into its box before it draws it."""
+_JOB = "tuning.job"
+_BEFORE = "tuning.before"
+_SOON_S = 0.5  # a set that is ready by then shows no progress bar
+
+
+def question_sets(bench: Workbench) -> QuestionSets:
+    return rag.evaluation.QuestionSets(bench.catalog.engine)
+
+
+def slider_keys(target: Collection) -> dict[str, str]:
+    """Return where the session keeps the value of each slider of the page."""
+    return {"threshold": f"search.threshold.{target.id}", "top_k": "search.top_k", "weight": "search.weight"}
+
+
+def chooser(bench: Workbench) -> QuestionSet | None:
+    """Let the user choose a set; return it with its questions."""
+    names = {info.id: f"{info.name} ({info.questions})" for info in question_sets(bench).list()}
+    if st.session_state.get(SET) not in names:  # also when it was deleted in another tab
+        st.session_state[SET] = ""
+    chosen = st.selectbox(
+        "Question set", ["", *names], key=SET, format_func=lambda i: visible(names[i], 60) if i else "None: one question",
+        persist_state="session", help="With a set, every move of a slider shows what it does to all of its questions.",
+    )  # fmt: skip
+    try:
+        return question_sets(bench).get(chosen) if chosen else None
+    except RagError:  # deleted since the list was made
+        return None
+
+
+def measured(bench: Workbench, target: Collection, chosen: QuestionSet, options: SearchOptions) -> Evaluation | None:
+    """Return how the set does under `options`, None (with a sentence on the page) while or because it cannot be told."""
+    job = _job(bench, target, chosen, options)
+    job.wait(_SOON_S)
+    if job.running:
+        job_view.progress(job)
+        return None
+    if job.result is None:
+        say("info", job.error)
+        if job.state == "stopped":
+            st.button("Measure the set", icon=":material/refresh:", on_click=st.session_state.pop, args=(_JOB, None))
+        return None
+    pool: Pool = job.result
+    return rag.evaluation.rescore(pool, options)
+
+
+def _job(bench: Workbench, target: Collection, chosen: QuestionSet, options: SearchOptions) -> Job[Pool]:
+    """Return the job that fetches the candidates: a new one when the set, the documents asked or the collection changed."""
+    wanted = SearchOptions(pool=options.pool, document_ids=options.document_ids)
+    key = (chosen.id, chosen.updated_at, target.id, bench.catalog.revision(target.id), wanted)
+    kept = st.session_state.get(_JOB)
+    if kept is None or kept[0] != key:
+
+        def work(job: Job[Any]) -> Pool:
+            job.begin(len(chosen.questions), "questions", f"Searching the questions of {chosen.name}")
+            return rag.evaluation.gather(
+                bench, chosen, collection=target, options=wanted, stop=job.stopping,
+                on_progress=lambda done, total: job.advance(done - job.progress.done),
+            )  # fmt: skip
+
+        kept = (key, bench.jobs.start("measure", f"Measuring {chosen.name}", work))
+        st.session_state[_JOB] = kept
+    job: Job[Pool] = kept[1]
+    return job
+
+
+def before(target: Collection, chosen: QuestionSet, now: Evaluation) -> Evaluation:
+    """Return the set under the settings that changes are measured from: those of the moment when it was chosen."""
+    kept = st.session_state.get(_BEFORE)
+    if kept is None or kept[0] != (chosen.id, target.id):
+        kept = ((chosen.id, target.id), now.options)
+        st.session_state[_BEFORE] = kept
+    options: SearchOptions = replace(kept[1], document_ids=now.options.document_ids)
+    return rag.evaluation.rescore(now.pool, options)
+
+
+def show(target: Collection, chosen: QuestionSet, now: Evaluation, question: str) -> None:
+    """Draw figures and strip as one element, and the near misses when they are asked for."""
+    then = before(target, chosen, now)
+    draw(
+        tuning_view.figures(now, then), tuning_view.since(then.options, now.options),
+        tuning_view.strip(now, then, question), tuning_view.legend(now),
+        key="tuning.set.drawn", on_pick=lambda value: act(target, chosen, now, value),
+    )  # fmt: skip
+    missed = now.counts["missed"]
+    near = st.expander(
+        "Near misses of the set", expanded=not question, key="tuning.near", icon=":material/adjust:", on_change="rerun"
+    )
+    if near.open:
+        with near:
+            _near_misses(target, chosen, now, missed)
+
+
+def _near_misses(target: Collection, chosen: QuestionSet, now: Evaluation, missed: int) -> None:
+    if not missed:
+        draw(el("small.muted", "No question with evidence is missed at these settings."), key="tuning.near.none")
+        return
+    names = {piece.document_id: piece.document_name for q in now.pool.questions for piece in q.evidence}
+    table = tuning_view.near_table(rag.evaluation.near_misses(now), names)
+    draw(table, key="tuning.near.drawn", on_pick=lambda value: act(target, chosen, now, value))
+
+
+def recommended(target: Collection, chosen: QuestionSet, now: Evaluation) -> None:
+    """Draw what each threshold answers and answers wrongly, and offer the one that the labels speak for."""
+    found: Recommendation = rag.evaluation.recommend(now.pool, now.options)
+    draw(
+        el("h3", "Recommended threshold"), tuning_view.curve(found), tuning_view.curve_legend(), el("p.finding", found.sentence),
+        tuning_view.shifts(found), key="tuning.threshold", on_pick=lambda value: act(target, chosen, now, value),
+    )  # fmt: skip
+    if found.threshold is not None:
+        st.button(
+            f"Apply {found.threshold:.2f}", icon=":material/check:", key="tuning.apply", width="stretch",
+            disabled=round(found.current, 2) == found.threshold, on_click=_set, args=(target, {"threshold": found.threshold}),
+        )  # fmt: skip
+
+
+def act(target: Collection, chosen: QuestionSet, now: Evaluation | None, value: str) -> None:
+    """Do what a drawn button asks for, before the rerun that follows."""
+    verb, _, rest = value.partition(":")
+    if verb == "ask":
+        st.session_state[NEXT_QUESTION] = next((q.text for q in chosen.questions if q.id == rest), "")
+    elif verb == "set":
+        pairs = (pair.partition("=") for pair in rest.split(","))
+        _set(target, {name: float(number) for name, _, number in pairs})
+    elif verb == "back" and _BEFORE in st.session_state:
+        o: SearchOptions = st.session_state[_BEFORE][1]
+        st.session_state[f"search.mode.{bool(target.embedding_model)}"] = o.mode
+        _set(target, {"threshold": o.similarity_threshold or 0.0, "top_k": o.top_k, "weight": o.weight})
+    elif verb == "from" and now is not None:
+        st.session_state[_BEFORE] = ((chosen.id, target.id), now.options)
+
+
+def _set(target: Collection, values: dict[str, float]) -> None:
+    keys = slider_keys(target)
+    for name, value in values.items():
+        if name in keys:
+            st.session_state[keys[name]] = value

@@ -1,0 +1,159 @@
+"""Search with a question set: every move of a slider is measured on all of its questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Visit = Callable[..., Any]
+QUESTION = "Why was turbine 3 out of service and for how long?"
+ABSENT = ("What is the capital of Mongolia?", "Who painted The Night Watch?")
+
+
+def sample_set(bench: Any, name: str = "sample questions") -> Any:
+    """Make a set of the questions that come with the sample documents."""
+    import rag
+    from tests.conftest import SAMPLES
+
+    found = rag.evaluation.import_questions(bench, "questions.jsonl", (SAMPLES / "questions.jsonl").read_bytes())
+    return rag.evaluation.QuestionSets(bench.catalog.engine).create(name, found.questions)
+
+
+def small_set(bench: Any) -> Any:
+    """Make a set of three questions, one of them with evidence."""
+    import rag
+
+    sets = rag.evaluation.QuestionSets(bench.catalog.engine)
+    made = sets.create("small", [rag.evaluation.new_question(text, label="absent") for text in ABSENT])
+    hit = rag.search(bench, QUESTION).hits[0]
+    rag.evaluation.label_question(bench, made.id, QUESTION, rag.evaluation.evidence_of(hit))
+    return sets.get(made.id)
+
+
+def choose(page: Any, set_id: str) -> Any:
+    """Choose a set, which the page must have seen first, and wait until it is measured."""
+    return page.run().pick("tuning.set", set_id).finish("measure")
+
+
+@pytest.fixture
+def tuned(visit_with_samples: Visit) -> Any:
+    """The Search page with the sample questions chosen."""
+    page = visit_with_samples("search")
+    return choose(page, sample_set(page.bench).id)
+
+
+def threshold_key(page: Any) -> str:
+    return f"search.threshold.{page.bench.collection().id}"
+
+
+def test_without_a_set_nothing_is_measured(visit_with_samples: Visit) -> None:
+    """None is chosen by default, and the page says what choosing one gives."""
+    page = visit_with_samples("search")
+    assert not page.has("tuning.set.drawn")
+    assert "Choose a question set" in page.drawn("search.hint")
+
+
+def test_a_chosen_set_shows_its_figures(tuned: Any) -> None:
+    """Headline figures with their intervals, a group of cells for each kind of question, and what was not measured."""
+    drawn = tuned.drawn("tuning.set.drawn")
+    for name in ("Answered", "Hit@1", "Hit@5", "nDCG@10", "Rejected"):
+        assert name in drawn
+    assert "In the documents (31)" in drawn and "Not in the documents (10)" in drawn and "Not measured (4)" in drawn
+
+
+def test_a_slider_moves_the_figures_of_the_whole_set(tuned: Any) -> None:
+    """At a threshold that nothing reaches every question is missed or rejected, and the change since the choice is said."""
+    tuned.pick(threshold_key(tuned), 1.0)
+    drawn = tuned.drawn("tuning.set.drawn")
+    assert "Answered 0 %" in drawn and "missed 31" in drawn and "rejected, as it should be 10" in drawn
+    assert "−" in drawn and "Change since hybrid 0.50 · top 6 · threshold 0.42" in drawn
+
+
+def test_figures_are_those_of_the_engine(tuned: Any) -> None:
+    """The page shows what `rag.evaluation` says for the settings on it."""
+    import rag
+
+    tuned.pick(threshold_key(tuned), 0.5)
+    options = rag.SearchOptions(similarity_threshold=0.5)
+    expected = rag.evaluation.evaluate(tuned.bench, "sample questions", options=options)
+    drawn = tuned.drawn("tuning.set.drawn")
+    assert f"{round(expected.figures['answered'].value * 31)} of 31" in drawn
+    assert f"{expected.figures['ndcg@10'].value:.3f}" in drawn
+
+
+def test_moving_a_slider_searches_nothing_again(tuned: Any) -> None:
+    """The ledger has one search a question, however far the sliders move."""
+
+    def searches() -> int:
+        return sum(r.action == "search" for r in tuned.bench.ledger.records())
+
+    before = searches()
+    tuned.pick(threshold_key(tuned), 0.3).pick("search.top_k", 3.0).pick("search.weight", 0.8)
+    assert before == searches() > 0
+
+
+def test_a_cell_opens_its_question(tuned: Any) -> None:
+    """The question of a cell goes into the box and its hits are shown below the strip."""
+    tuned.pick("search.next", QUESTION)
+    assert QUESTION == tuned.test.text_input[0].value
+    assert "candidates" in tuned.drawn("search.results") and tuned.has("tuning.set.drawn")
+
+
+def test_the_recommended_threshold_is_applied_with_one_press(tuned: Any) -> None:
+    """Apply moves the slider to the recommended value, and from then on nothing is left to apply."""
+    tuned.pick(threshold_key(tuned), 0.9)
+    assert "questions gained" in tuned.drawn("tuning.threshold")
+    tuned.press("Apply")
+    now = tuned.test.session_state[threshold_key(tuned)]
+    assert 0.1 < now < 0.6 and f"At {now:.2f}" in tuned.drawn("tuning.threshold")
+    assert next(b for b in tuned.test.button if b.label.startswith("Apply")).disabled
+
+
+def test_too_few_labels_recommend_nothing(visit_with_samples: Visit) -> None:
+    """With three labels there is a sentence in the place of a number, and nothing to apply."""
+    page = visit_with_samples("search")
+    choose(page, small_set(page.bench).id)
+    assert "Too few labels to recommend a threshold" in page.drawn("tuning.threshold")
+    assert not [b for b in page.test.button if b.label.startswith("Apply")]
+
+
+def test_near_misses_say_what_brings_them_in(tuned: Any) -> None:
+    """Evidence that fell short is listed with the change of a setting that is enough."""
+    tuned.pick(threshold_key(tuned), 0.7)
+    table = tuned.drawn("tuning.near.drawn")
+    assert "lower the threshold to" in table and "What brings it in" in table
+
+
+def test_a_set_of_drafts_is_one_sentence(visit_with_samples: Visit) -> None:
+    """A set without labels cannot be measured: the page says what to do, and one question can still be searched."""
+    import rag
+
+    page = visit_with_samples("search", q=QUESTION)
+    made = rag.evaluation.QuestionSets(page.bench.catalog.engine).create("new", [rag.evaluation.new_question("Why?")])
+    choose(page, made.id)
+    assert any("no labelled question yet" in sentence for sentence in page.boxes())
+    assert page.has("search.results")
+
+
+def test_a_set_with_only_absent_questions_is_measured(visit_with_samples: Visit) -> None:
+    """Only what applies is shown: how many are rejected, no share of answered ones."""
+    import rag
+
+    page = visit_with_samples("search")
+    absent = [rag.evaluation.new_question(text, label="absent") for text in ABSENT]
+    choose(page, rag.evaluation.QuestionSets(page.bench.catalog.engine).create("absent", absent).id)
+    drawn = page.drawn("tuning.set.drawn")
+    assert "Rejected" in drawn and "2 of 2" in drawn and "Answered" not in drawn
+
+
+def test_a_set_deleted_elsewhere_leaves_the_page_standing(tuned: Any) -> None:
+    """Deleted in another tab: the chooser goes back to one question."""
+    sets = tuned.bench
+    import rag
+
+    store = rag.evaluation.QuestionSets(sets.catalog.engine)
+    store.delete(store.list()[0].id)
+    tuned.run()
+    assert "" == tuned.test.session_state["tuning.set"] and not tuned.has("tuning.set.drawn")
