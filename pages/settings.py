@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts import shared
-from pages.parts.safe_text import Node, draw, el, visible
+from pages.parts import provider_form, providers, shared
+from pages.parts.safe_text import Node, draw, el, say, visible
 from rag import Workbench
 
 if TYPE_CHECKING:
@@ -17,12 +17,28 @@ if TYPE_CHECKING:
 def main() -> None:
     bench = shared.open_bench()
     st.title("Settings")
-    left, right = st.columns([1, 1], gap="large")
+    models, here = st.tabs(["Providers", "This installation"])
+    with models:
+        _providers(bench)
+    with here:
+        left, right = st.columns([1, 1], gap="large")
+        with left:
+            _data(bench)
+            _models(bench)
+        with right:
+            _limits(bench)
+
+
+def _providers(bench: Workbench) -> None:
+    if problem := st.session_state.pop("settings.problem", None):
+        say("warning", problem)
+    left, right = st.columns([1.35, 1], gap="large")
     with left:
-        _data(bench)
-        _models(bench)
+        st.subheader("Providers")
+        providers.show(bench)
     with right:
-        _limits(bench)
+        st.subheader("Add a provider")
+        provider_form.show(bench)
 
 
 def _data(bench: Workbench) -> None:

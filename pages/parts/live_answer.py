@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 _REDRAW_S = 0.04
 _QUIET_S = 1.0  # a wait that is shorter needs no sentence
+_REASONS = {
+    "rate_limit": "Rate limited by the provider",
+    "overloaded": "The provider is overloaded",
+    "server": "The provider had an error",
+    "network": "The provider could not be reached",
+    "timeout": "The provider did not answer in time",
+    "truncated": "The connection broke off",
+}
 
 
 def follow(stream: AnswerStream) -> None:
@@ -24,42 +32,52 @@ def follow(stream: AnswerStream) -> None:
     st.button("Stop", key="ask.stop", icon=":material/stop:", on_click=stream.stop)
     state = st.container(key="ask.state").empty()
     slot = st.container(key="ask.running").empty()
-    said, began, drawn, dirty = "", time.monotonic(), 0.0, False
+    notice, began, drawn, dirty = _Notice(stream.model), time.monotonic(), 0.0, False
     for event in stream.follow():
         now = time.monotonic()
-        if isinstance(event, TextEvent):
-            if said:
-                state.empty()
-            said, dirty = "", True
-        elif (sentence := _sentence(event)) is not None:
-            said, dirty, began = sentence, True, now
-            state.caption(label(said, 400))
-        elif event is None:
-            _waiting(stream, state, said, now - began)
+        if notice.hear(event, now) or event is None:
+            sentence = notice.sentence(now, began if not stream.text else now)
+            (state.caption(label(sentence, 400)) if sentence else state.empty())
+        dirty = dirty or isinstance(event, TextEvent | RestartEvent)
         if dirty and (event is None or now - drawn >= _REDRAW_S):
             slot.markdown(paragraphs(stream.text))
             drawn, dirty = now, False
     st.rerun()
 
 
-def _sentence(event: Event | None) -> str | None:
-    """Return what there is to say of an event that is no text."""
-    match event:
-        case RetryEvent():
-            reason = getattr(event, "sentence", "") or f"That failed ({event.kind})."
-            return str(reason) if event.wait_s else f"{reason}"
-        case RestartEvent():
-            return "The connection broke; the answer begins again."
-        case FallbackEvent(from_model, to_model):
-            return f"{from_model} failed; {to_model} answers instead."
-    return None
+class _Notice:
+    """What is being waited for, as a sentence; nothing while text comes."""
 
+    def __init__(self, model: str) -> None:
+        self._model, self._said, self._until = model, "", 0.0
 
-def _waiting(stream: AnswerStream, state: st.delta_generator.DeltaGenerator, said: str, waited_s: float) -> None:
-    """Keep the reader informed while nothing comes; writing also lets Streamlit notice a reader that is gone."""
-    if said:
-        state.caption(label(said, 400))
-    elif not stream.text and waited_s >= _QUIET_S:
-        state.caption(label(f"Waiting for {stream.model}, {waited_s:.0f} s."))
-    else:
-        state.empty()
+    def hear(self, event: Event | None, now: float) -> bool:
+        """Take note of an event; True when there is something else to say."""
+        before, until = self._said, 0.0
+        match event:
+            case RetryEvent(kind, wait_s, attempt):
+                most = getattr(event, "attempts", 0)
+                self._said = (
+                    _REASONS.get(kind, "That failed")
+                    + "; trying again{wait}"
+                    + (f" ({attempt + 1} of {most})." if most else ".")
+                )
+                until = now + wait_s
+            case RestartEvent():
+                self._said = "The connection broke; the answer begins again."
+            case FallbackEvent(from_model, to_model):
+                self._said, self._model = f"{from_model} failed; asking {to_model} instead.", to_model
+            case TextEvent():
+                self._said = ""
+        if self._said != before or until:
+            self._until = until
+            return True
+        return False
+
+    def sentence(self, now: float, silent_since: float) -> str:
+        """Return what there is to say now; a wait counts down."""
+        if self._said:
+            left = round(self._until - now)
+            return self._said.replace("{wait}", f" in {left} s" if left > 0 else "")
+        waited = now - silent_since
+        return f"Waiting for {self._model}, {waited:.0f} s." if waited >= _QUIET_S else ""

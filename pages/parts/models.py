@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MODEL = "m"  # of the address: a link says which model it was asked of
 CHOSEN = "ask.model"
 SETTING = "ask_model"
+OPEN = "ask.model.list"
 VISITOR = "visitor"
 EXTRACTS = GenerateOptions().model
 _PROMPT_OVERHEAD = 900  # tokens of rules, examples and question, beside the excerpts
@@ -80,6 +81,7 @@ def chosen(bench: Workbench, offered: list[Choice]) -> Choice:
 def choose(bench: Workbench, name: str) -> None:
     """Keep a choice: for this session, and as what the next one begins with."""
     st.session_state[CHOSEN] = name
+    st.session_state[OPEN] = False
     st.query_params.pop(MODEL, None)
     try:
         bench.catalog.set_setting(SETTING, name)
@@ -89,7 +91,7 @@ def choose(bench: Workbench, name: str) -> None:
 
 def picker(bench: Workbench, offered: list[Choice], now: Choice) -> None:
     """Draw the list behind a button that names the present model."""
-    with st.popover(label(now.name, 34), icon=":material/neurology:", width="stretch", help="The model that answers"):
+    with st.popover(label(now.name, 34), icon=":material/neurology:", width="stretch", key=OPEN, on_change="rerun"):
         rows = [_row(choice, now) for choice in offered]
         draw(el("ul.choices", *rows), key="ask.models", on_pick=lambda name: choose(bench, name))
         if len(offered) == 1:
@@ -111,6 +113,6 @@ def cost_line(bench: Workbench, target: Collection, now: Choice) -> str:
     excerpts = SearchOptions().top_k
     if now.name == EXTRACTS:
         return "Extracts: free, nothing leaves this machine."
-    usd = bench.likely_usd(now.name, excerpts * target.options.chunk_size_tokens + _PROMPT_OVERHEAD)
+    usd = bench.likely_usd(now.name, excerpts * target.options.chunk_size_tokens + _PROMPT_OVERHEAD, user=visitor())
     amount = "price unknown" if usd is None else "free" if usd == 0 else f"about {cost(usd)}"
     return f"{now.name}: {amount} for an answer from {count(excerpts, 'excerpt')}."

@@ -70,7 +70,7 @@ def _this_one(bench: Workbench, now: Conversation, on_leave: Callable[[], None])
     st.text_input("Title of this one", value=now.title, key=name, max_chars=120, on_change=rename)
     left, right = st.columns(2)
     left.download_button(
-        "Save as Markdown", lambda: export.conversation(now), file_name=export.file_name(now.title), mime="text/markdown",
+        "Save as .md", lambda: export.conversation(now), file_name=export.file_name(now.title), mime="text/markdown",
         icon=":material/download:", width="stretch", key="ask.export", on_click="ignore",
     )  # fmt: skip
     right.button("Delete this one", icon=":material/delete:", on_click=delete, width="stretch")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 EXTRACTS = "local/extractive"
 _MARKER = re.compile(r" ?\[(\d{1,3})\]")
+_TAIL = re.compile(r"[.,;:!?)”’\"']{1,3}")
 _LEGEND = {
     "partly": "partly in the source",
     "not_found": "not in the cited source",
@@ -61,8 +62,10 @@ class Drawn:
             if cited is None:
                 continue
             children += self._checked(text[place : found.start()], at + place)
-            children += [" ", _marker(*cited, self._current)]
-            place = found.end()
+            tail = _TAIL.match(text, found.end())
+            place = tail.end() if tail else found.end()
+            # joined, so that no line begins with the full stop behind a marker
+            children += [" ", el("span.joined", _marker(*cited, self._current), text[found.end() : place])]
         return children + self._checked(text[place:], at + place)
 
     def _checked(self, text: str, at: int) -> list[Child]:
@@ -73,8 +76,8 @@ class Drawn:
         return [self._mark(text[low - at : high - at], low) for low, high in pairwise(cuts)]
 
     def _mark(self, text: str, at: int) -> Child:
-        if not text.strip():
-            return text
+        if not any(c.isalnum() for c in text):
+            return plain(text)
         figure = next((f for f in self._figures if f.start <= at < f.end), None)
         if figure is not None:
             return el("span.mark.figure", plain(text), title=_about_figure(figure))

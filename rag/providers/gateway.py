@@ -28,6 +28,7 @@ from rag.providers.embedding import KNOWN, EmbeddingModel, Keep, RemoteEmbedder
 from rag.providers.keys import Key, Keys
 from rag.providers.loop import submit
 from rag.providers.messages import Capabilities, ModelInfo, Request, Result, Reuse, StreamEvent
+from rag.providers.offers import make_tariff
 from rag.providers.policy import RetryPolicy, Timeouts
 from rag.providers.prices import PriceBook, Tariff, UnitPrice
 from rag.providers.reuse import ResponseStore
@@ -166,11 +167,11 @@ class Gateway:
         problem = self.problem(config, user)
         names = [(m, False) for m in config.models] + [(m, True) for m in config.embedding_models]
         for model, is_embedding in names:
-            tariff = Tariff(config.name, config.kind, config.is_local)
+            tariff = self.tariff(config, user)
             day = prices.retirement(config.kind, model)
             yield ModelCard(
                 f"{config.name}/{model}", is_embedding, model == config.default_model, _capabilities(config, model).context_window,
-                UnitPrice(0.0, 0.0, source="local") if config.is_local else self.prices.unit_price(tariff, model),
+                UnitPrice(0.0, 0.0, source="local") if tariff.is_local else self.prices.unit_price(tariff, model),
                 day.isoformat() if day else "", problem, _capabilities(config, model),
             )  # fmt: skip
 
@@ -183,6 +184,14 @@ class Gateway:
         except RagError as error:
             return str(error)
         return ""
+
+    def tariff(self, config: ProviderConfig, user: str = "") -> Tariff:
+        """Return what decides the price of a provider's models for a visitor; contacts nobody."""
+        try:
+            key = self.keys.find(config, user)
+        except RagError:
+            key = None
+        return make_tariff(config, key)
 
     def key_hint(self, config: ProviderConfig, user: str = "") -> str:
         """Return where a provider's key is from with its last four characters, "" when there is none that can be used."""
@@ -292,7 +301,7 @@ class Gateway:
         provider, model = split(request.model)
         config = self.book.get(provider)
         tokens = self.runner.calibration.corrected(request.model, estimate_request(request))
-        tariff = Tariff(config.name, config.kind, config.is_local)
+        tariff = self.tariff(config)
         return self.prices.cost(tariff, model, Usage(tokens, output_tokens, estimated=True)).estimated_usd
 
     def _job(self, request: Request, fallbacks: Sequence[str] | None, action: str, user: str, reuse: Reuse) -> Job:
@@ -344,8 +353,7 @@ async def _close_later(client: Adapter) -> None:
 
 
 def make_route(config: ProviderConfig, model: str, adapter: Adapter, key: Key | None) -> Route:
-    is_local = config.is_local and (key is None or presets.preset(config.kind).is_local)
-    return Route(adapter, model, Tariff(config.name, config.kind, is_local), config.limits, config.per_user)
+    return Route(adapter, model, make_tariff(config, key), config.limits, config.per_user)
 
 
 def make_adapter(config: ProviderConfig, key: Key | None) -> Adapter:
@@ -386,9 +394,6 @@ def split(name: str) -> tuple[str, str]:
     """Return (provider, model) of PROVIDER/MODEL; the model may hold slashes of its own. Raises `ProviderError`."""
     provider, _, model = name.partition("/")
     if not provider or not model:
-        raise ProviderError("invalid", f"{name!r} is no model; name it as PROVIDER/MODEL, such as openai/{_example()}.")
+        example = f"openai/{presets.preset('openai').answer}"
+        raise ProviderError("invalid", f"{name!r} is no model; name it as PROVIDER/MODEL, such as {example}.")
     return provider, model
-
-
-def _example() -> str:
-    return presets.preset("openai").answer

@@ -1,0 +1,121 @@
+"""Adding a provider: a kind fills in what is known of it, and a real call shows that it works before it is kept."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.parts.models import visitor
+from pages.parts.providers import forget_typed, key_place, names_in, take_key
+from pages.parts.safe_text import label, say
+from rag import RagError, Workbench
+
+if TYPE_CHECKING:
+    from rag.providers.config import ProviderConfig
+    from rag.providers.trial import Trial
+
+_TRIAL = "settings.add.trial"
+
+
+def show(bench: Workbench) -> None:
+    """Draw the form; nothing is kept before Add."""
+    fields = f"add.{st.session_state.get('settings.saved', 0)}"
+    _fields(bench, fields)
+    test, add = st.columns(2)
+    tested = test.button("Test", key=f"{fields}.test", icon=":material/network_check:", width="stretch")
+    wanted = add.button("Add", key=f"{fields}.add", type="primary", icon=":material/add:", width="stretch")
+    config = _config(bench, fields) if tested or wanted else None
+    if config is not None:
+        if tested or not _was_fine(config, fields):
+            with st.spinner("One small real call …"):
+                trial = bench.gateway.try_out(config, key=_key(fields), user=visitor())
+            st.session_state[_TRIAL] = (_print(config, fields), trial)
+        if wanted and _was_fine(config, fields):
+            _keep(bench, config, fields)
+            st.rerun()
+    _outcome(bench, fields, wanted)
+
+
+def _fields(bench: Workbench, fields: str) -> None:
+    kinds = bench.provider_kinds
+    left, right = st.columns(2)
+    kind = left.selectbox("Kind", list(kinds), key=f"{fields}.kind", format_func=lambda kind: kinds[kind].title)
+    found = kinds[kind]
+    right.text_input("Name", key=f"{fields}.name", placeholder=kind, help="First half of PROVIDER/MODEL.")
+    st.text_input(
+        "Base URL", key=f"{fields}.url", placeholder=found.base_url,
+        help="Empty takes the usual one. For any compatible server choose OpenAI or Anthropic and enter its address.",
+    )  # fmt: skip
+    usual = ", ".join(dict.fromkeys(m for m in (found.answer, found.small, found.large) if m))
+    st.text_area(
+        "Chat models, one a line, the default first", key=f"{fields}.models", height=80,
+        placeholder=usual or "as the server names them; Test lists them",
+    )  # fmt: skip
+    st.text_input(
+        "Variable that holds the key", key=f"{fields}.env", placeholder=found.key_env or "none",
+        help="Of the environment or of .streamlit/secrets.toml. It goes before a key entered here.",
+    )  # fmt: skip
+    st.text_input("Or the key itself", key=f"{fields}.key", type="password", autocomplete="off")
+    if st.session_state.get(f"{fields}.key"):
+        key_place(bench, fields)
+
+
+def _config(bench: Workbench, fields: str) -> ProviderConfig | None:
+    """Return what was entered, None when it makes no sense; the sentence is then on the page."""
+    typed = {
+        part: str(st.session_state.get(f"{fields}.{part}") or "") for part in ("kind", "name", "url", "models", "env")
+    }
+    try:
+        return bench.gateway.configure(
+            typed["name"] or typed["kind"], typed["kind"], base_url=typed["url"], models=names_in(typed["models"]),
+            key_env=typed["env"].strip(),
+        )  # fmt: skip
+    except RagError as error:
+        say("warning", error)
+        return None
+
+
+def _key(fields: str) -> str:
+    return str(st.session_state.get(f"{fields}.key") or "")
+
+
+def _print(config: ProviderConfig, fields: str) -> str:
+    """Return what tells two entries apart, without the key being readable from it."""
+    return hashlib.sha256(f"{config!r}\0{_key(fields)}".encode()).hexdigest()
+
+
+def _was_fine(config: ProviderConfig, fields: str) -> bool:
+    seen, trial = st.session_state.get(_TRIAL, ("", None))
+    return seen == _print(config, fields) and trial is not None and trial.ok
+
+
+def _outcome(bench: Workbench, fields: str, wanted: bool) -> None:
+    """Say what the test gave; one that failed may be added all the same, for a server that is only down now."""
+    trial: Trial | None = st.session_state.get(_TRIAL, ("", None))[1]
+    if trial is None:
+        return
+    say("success" if trial.ok else "warning", trial.sentence)
+    if trial.models:
+        names = ", ".join(model.id for model in trial.models[:40])
+        st.caption(f"It offers {len(trial.models)}: {label(names, 1200)}")
+    if not trial.ok:
+        st.button("Add it anyway", key=f"{fields}.anyway", on_click=_keep_anyway, args=(bench, fields))
+
+
+def _keep_anyway(bench: Workbench, fields: str) -> None:
+    if (config := _config(bench, fields)) is not None:
+        _keep(bench, config, fields)
+
+
+def _keep(bench: Workbench, config: ProviderConfig, fields: str) -> None:
+    try:
+        bench.gateway.book.add(config)
+    except RagError as error:
+        st.session_state["settings.problem"] = str(error)
+        return
+    if key := _key(fields):
+        take_key(bench, config.name, key, fields)
+    st.session_state.pop(_TRIAL, None)
+    forget_typed()

@@ -1,0 +1,139 @@
+"""Settings → Providers: add after a real test, switch, change, remove, and keys that nobody sees again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faultserver import FaultServer
+
+Visit = Callable[..., Any]
+KEY = "sk-canary-7f3a9c1e5b8d2460-end9"
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as server:
+        yield server
+
+
+def field(page: Any, key: str) -> Any:
+    """Return the widget whose key ends like this; the beginning changes after each save."""
+    t = page.test
+    groups = (t.text_input, t.text_area, t.selectbox, t.radio, t.button, t.multiselect)
+    return next(w for group in groups for w in group if (w.key or "").startswith("add.") and w.key.endswith(f".{key}"))
+
+
+def fill(page: Any, url: str, *, name: str = "fault", models: str = "ok", key: str = KEY) -> Any:
+    field(page, "name").set_value(name)
+    field(page, "url").set_value(url)
+    field(page, "models").set_value(models)
+    field(page, "key").set_value(key)
+    return page.run()
+
+
+def click(page: Any, key: str) -> Any:
+    field(page, key).click()
+    return page.run()
+
+
+def added(page: Any, server: FaultServer, **more: str) -> Any:
+    return click(fill(page, server.openai_url, **more), "add")
+
+
+def test_adding_makes_one_real_call_first(visit: Visit, server: FaultServer) -> None:
+    """The provider is asked, its answer and cost are in the ledger, and then it stands in the list with its model."""
+    page = added(visit("settings"), server)
+    said = page.drawn("settings.provider.fault")
+    assert "ready" in said and "ok chat, default window unknown; price unknown" in said
+    assert 1 == len(server.of("ok"))
+    assert ["test"] == [row.action for row in page.bench.ledger.records()]
+
+
+def test_a_test_keeps_nothing(visit: Visit, server: FaultServer) -> None:
+    """Test says what answered and for how much, and lists the models; the provider is not added."""
+    page = click(fill(visit("settings"), server.openai_url), "test")
+    assert any("fault/ok answered" in b.value.replace("\\", "").replace("\u2060", "") for b in page.test.success)
+    assert () == page.bench.gateway.book.all()
+
+
+def test_what_does_not_work_is_not_added(visit: Visit, server: FaultServer) -> None:
+    """The sentence of the provider stands on the page; adding it all the same takes one more press."""
+    page = added(visit("settings"), server, models="401")
+    assert any("rejected" in sentence for sentence in page.boxes())
+    assert () == page.bench.gateway.book.all()
+    assert ["fault"] == [c.name for c in click(page, "anyway").bench.gateway.book.all()]
+
+
+def test_a_wrong_address_is_a_sentence(visit: Visit) -> None:
+    """What cannot be an address is refused before anything is sent."""
+    page = click(fill(visit("settings"), "http://example.com/v1"), "test")
+    assert any("use https" in sentence for sentence in page.boxes())
+
+
+def everything_on(page: Any) -> str:
+    t = page.test
+    values = [str(w.value) for group in (t.text_input, t.text_area) for w in group]
+    return page.markdown() + page.drawn() + " ".join(values) + str(page.address("m"))
+
+
+def test_a_key_is_never_seen_again(visit: Visit, server: FaultServer, tmp_path: Path) -> None:
+    """After Add only the last four characters are on the page; the session, the catalog and the folder hold no key."""
+    page = added(visit("settings"), server)
+    assert "key from session, ending …end9" in page.drawn("settings.provider.fault")
+    assert KEY not in everything_on(page)
+    assert KEY not in repr(page.test.session_state)
+    kept = b"".join(p.read_bytes() for p in (tmp_path / "data").rglob("*") if p.is_file())
+    assert KEY.encode() not in kept and KEY[:16].encode() not in kept
+
+
+def test_a_key_of_a_session_is_one_visitor_s(visit: Visit, server: FaultServer) -> None:
+    """Another session sees the provider, but has no key for it."""
+    page = added(visit("settings"), server)
+    page.bench.gateway.book.change("fault", key_env="NOT_SET")
+    assert "ready" in page.run().drawn("settings.provider.fault")
+    other = visit("settings").drawn("settings.provider.fault")
+    assert "not usable" in other and "end9" not in other
+
+
+def test_a_key_goes_into_the_key_file(visit: Visit, server: FaultServer, tmp_path: Path) -> None:
+    """With a passphrase the key is sealed, and every session may use it."""
+    page = fill(visit("settings"), server.openai_url)
+    field(page, "where").set_value("Key file, encrypted")
+    page.run()
+    field(page, "passphrase").set_value("a long passphrase")
+    page = click(page.run(), "add")
+    assert "key from key file, ending …end9" in visit("settings").drawn("settings.provider.fault")
+    assert not [p for p in (tmp_path / "data").rglob("*") if p.is_file() and KEY.encode() in p.read_bytes()]
+
+
+def test_another_address_drops_the_key(visit: Visit, server: FaultServer) -> None:
+    """The key was entered for the first address, and the page says so before."""
+    page = added(visit("settings"), server)
+    url = next(w for w in page.test.text_input if (w.key or "").startswith("change.fault") and w.key.endswith(".url"))
+    url.set_value("https://elsewhere.example/v1")
+    page.press("Save")
+    said = page.drawn("settings.provider.fault")
+    assert "elsewhere.example" in said and "end9" not in said
+    assert "drops the key" in page.markdown()
+
+
+def test_switch_off_and_remove(visit: Visit, server: FaultServer) -> None:
+    """One that is off offers no models; one that is removed is gone with its key."""
+    page = added(visit("settings"), server).press("Switch off")
+    assert "off" in page.drawn("settings.provider.fault")
+    assert [] == page.bench.gateway.models()
+    page.press("Switch on").press("Remove it")
+    assert () == page.bench.gateway.book.all()
+    assert page.has("settings.providers.none")
+
+
+def test_the_fallback_order_is_kept(visit: Visit, server: FaultServer) -> None:
+    """The order in which models were chosen is the one in which they are asked."""
+    page = added(visit("settings"), server, models="ok\nsmall")
+    page.test.multiselect("settings.fallbacks").set_value(["fault/small", "fault/ok"])
+    page.run()
+    assert ("fault/small", "fault/ok") == page.bench.gateway.book.fallbacks
