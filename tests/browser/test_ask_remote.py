@@ -1,0 +1,134 @@
+"""Ask through a provider in a real browser: waits and words as they come, faults that leave a page to work with, answers that call nobody."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser.harness import Visitor, served
+from tests.faultserver import FaultServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+QUESTION = "Why was turbine 3 out of service and for how long?"
+USABLE_S = 2.0
+MODELS = ("ok", "401", "ok?hostile", "429?retry=2;ok?x", "slow?delay=20", "cut")
+
+
+@dataclass
+class Stage:
+    tab: Visitor
+    provider: FaultServer
+
+    def ask(self, model: str, question: str = QUESTION) -> None:
+        """Type a question without waiting for what comes of it."""
+        self.tab.go(f"ask?m=fault/{model.replace('?', '%3F').replace('=', '%3D').replace(';', '%3B')}")
+        box = self.tab.page.get_by_test_id("stChatInputTextArea")
+        box.fill(question)
+        box.press("Enter")
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[FaultServer]:
+    with FaultServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def address(provider: FaultServer, samples: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    import rag
+
+    data: Path = tmp_path_factory.mktemp("remote") / "data"
+    with rag.open_workbench(data) as bench:
+        rag.ingest(bench, samples)
+        gateway = bench.gateway
+        gateway.book.add(gateway.configure("fault", base_url=provider.openai_url, key_env="FAULT_KEY", models=MODELS))
+    os.environ["FAULT_KEY"] = "sk-test-0123456789abcd"
+    with served(data) as server:
+        yield server
+    del os.environ["FAULT_KEY"]
+
+
+@pytest.fixture
+def stage(browser: Browser, address: Any, provider: FaultServer) -> Iterator[Stage]:
+    tab = Visitor(browser, address)
+    yield Stage(tab, provider)
+    tab.page.close()
+    assert [] == tab.strangers
+    assert [] == tab.errors
+
+
+def test_a_rate_limit_is_told_and_then_the_answer_comes(stage: Stage) -> None:
+    """The wait is counted down with the number of tries; the answer then stands with its model."""
+    stage.provider.replies["429?retry=2;ok?x"] = ["The gearbox of turbine 3 failed [1]."]
+    stage.ask("429?retry=2;ok?x")
+    stage.tab.page.get_by_text("Rate limited by the provider; trying again in").wait_for(timeout=15_000)
+    stage.tab.page.locator("section.turn .meta", has_text="tokens in").wait_for(timeout=30_000)
+    assert "gearbox" in stage.tab.idle().text("ask-turns")
+
+
+@pytest.mark.parametrize(("model", "words"), [("401", "rejected the key"), ("cut", "Incomplete")])
+def test_a_fault_is_a_sentence_and_the_page_stays_usable(stage: Stage, model: str, words: str) -> None:
+    """Within two seconds of the sentence the next question can be typed, asked again, and another model chosen."""
+    stage.ask(model)
+    page = stage.tab.page
+    page.locator("section.turn .notice", has_text=words).wait_for(timeout=30_000)
+    began = time.monotonic()
+    page.locator(".st-key-ask-again button").wait_for(timeout=10_000)
+    stage.tab.idle(0)
+    assert page.get_by_test_id("stChatInputTextArea").is_enabled()
+    assert time.monotonic() - began < USABLE_S
+    assert 0 == page.get_by_text("Traceback").count()
+
+
+def test_stop_before_the_first_byte(stage: Stage) -> None:
+    """While nothing has come there is a sentence and Stop, and stopping is felt at once."""
+    stage.ask("slow?delay=20")
+    page = stage.tab.page
+    page.get_by_text("Waiting for fault/slow").wait_for(timeout=15_000)
+    began = time.monotonic()
+    page.locator(".st-key-ask-stop button").click()
+    page.locator("section.turn .notice", has_text="Stopped").wait_for(timeout=10_000)
+    assert time.monotonic() - began < USABLE_S
+
+
+def test_a_hostile_answer_calls_nobody(stage: Stage) -> None:
+    """Images, links and HTML, while they stream and afterwards: a listening server hears nothing, and there is nothing to click."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        leak = f"http://127.0.0.1:{listener.getsockname()[1]}/leak"
+        stage.provider.replies["ok?hostile"] = [
+            f'Turbine 3 [1]. ![x]({leak}) <img src="{leak}"> [more]({leak}) [r]: {leak}\n\n![r] <{leak}> '
+            f"[1]({leak}) `![y]({leak})`\n\n| ![z]({leak}) |\n|---|\n| [1] |\n"
+        ]
+        stage.ask("ok?hostile")
+        stage.tab.page.locator("section.turn .meta", has_text="tokens in").wait_for(timeout=30_000)
+        stage.tab.idle(600)
+        with pytest.raises(TimeoutError):
+            listener.accept()
+    turn = stage.tab.page.locator("section.turn").last
+    assert "image blocked: 127.0.0.1" in turn.inner_text()
+    assert 0 == turn.locator("img, a, iframe").count()
+
+
+def test_marks_and_markers_are_drawn(stage: Stage) -> None:
+    """A figure that its source contradicts is underlined, hovering a marker shows its quote, and pressing it opens the page."""
+    stage.provider.replies["ok"] = ["The gearbox of turbine 3 failed on 9 March [1]. Whales swam by the **old** wall."]
+    stage.ask("ok")
+    page = stage.tab.page
+    page.locator("section.turn .checks").wait_for(timeout=30_000)
+    stage.tab.idle()
+    assert "9 March" in page.locator(".said .mark.figure").first.inner_text()
+    assert "Whales" in page.locator(".said .mark.no_citation").first.inner_text()
+    page.locator(".said button.marker").first.hover()
+    assert page.locator(".said button.marker .tip").first.is_visible()
+    page.locator(".said button.marker").first.click()
+    page.locator(".st-key-evidence img").first.wait_for(timeout=20_000)
