@@ -12,7 +12,7 @@ import numpy as np
 
 from rag.errors import QuestionError, QuestionSetError, StoppedError
 from rag.evaluation.labels import in_collection
-from rag.evaluation.pool import Place, Pool, Scored, make_pool
+from rag.evaluation.pool import Place, Pool, Scored, make_pool, with_vectors
 from rag.evaluation.scoring import Evaluation, rescore
 from rag.recent import Recent
 from rag.store.question_sets import QuestionSets
@@ -89,10 +89,12 @@ def gather(
 
 
 def _reach(bench: Workbench, collection: Collection, options: SearchOptions) -> _Key:
-    """Return what candidates depend on beside the question: everything but the knobs that only rank them."""
-    size = min(1000, max(options.pool, options.top_k))
-    fetching = replace(options, mode="hybrid", top_k=1, similarity_threshold=None, weight=0.5, pool=size)
-    return collection.id, bench.catalog.revision(collection.id), fetching
+    """Return what candidates depend on beside the question: nothing that only ranks them."""
+    tags: _Key = ()
+    if options.tags:  # tags change without a change of the chunks
+        tags = tuple((document.id, document.tags) for document in bench.catalog.documents(collection.id))
+    size = max(options.pool, options.top_k)
+    return collection.id, bench.catalog.revision(collection.id), size, options.exact, options.filters, tags
 
 
 def _fetched(
@@ -131,7 +133,11 @@ def _fetched(
             scored.append(found)
     if not asked:
         raise nothing_to_measure(question_set, left_out)
-    return make_pool(asked, scored, collection, left_out=left_out, fetched=len(new))
+    pool = make_pool(asked, scored, collection, filters=options.filters, left_out=left_out, fetched=len(new))
+    if not pool.has_vectors.any():
+        return pool
+    table = bench.vectors(collection)
+    return with_vectors(pool, table.chunk_ids, table.matrix)
 
 
 def _is_local(collection: Collection) -> bool:

@@ -60,7 +60,10 @@ class NearMiss:
 
 
 def near_misses(evaluation: Evaluation) -> list[NearMiss]:
-    """Return every missed question of an evaluation, those that take least to be answered first."""
+    """Return every missed question of an evaluation, those that take least to be answered first.
+
+    Diversity is set aside: places are those of the ranking.
+    """
     pool, options, threshold = evaluation.pool, evaluation.options, evaluation.threshold
     missed = np.flatnonzero(evaluation.outcomes == MISSED)
     if not len(missed):

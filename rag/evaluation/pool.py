@@ -6,16 +6,18 @@ with fewer candidates than others are filled up; `here` tells what is real.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.errors import QuestionSetError
 from rag.evaluation.characters import Segments, segments
 from rag.evaluation.measures import Flags, Floats, Integers
-from rag.types import Collection, Evidence, LabelledQuestion
+from rag.providers.base import Vectors
+from rag.types import Collection, Evidence, Filters, LabelledQuestion
 
 T = TypeVar("T", np.intp, np.float64)
 
@@ -63,6 +65,12 @@ class Pool:
     documents: Integers = field(repr=False)
     """Number of each candidate's document in `document_ids`."""
     document_ids: tuple[str, ...] = field(repr=False)
+    filters: Filters = Filters()  # noqa: RUF009 - a frozen value
+    """What the candidates were fetched for."""
+    vectors: Vectors | None = field(default=None, repr=False)
+    """Of chunks, a row each, for diversity; shared with the workbench. None without an embedding model."""
+    rows: Integers | None = field(default=None, repr=False)
+    """Row of each candidate in `vectors`."""
     left_out: tuple[tuple[LabelledQuestion, str], ...] = ()
     """Questions that could not be measured, each with a sentence why."""
     fetched: int = 0
@@ -72,12 +80,17 @@ class Pool:
     def answerable(self) -> Flags:
         return self.pieces > 0
 
-    def chosen_documents(self, document_ids: Iterable[str]) -> Flags:
-        """Return which candidates are of one of these documents; all when none is named."""
-        wanted = frozenset(document_ids)
-        if not wanted:
+    def passing(self, filters: Filters) -> Flags:
+        """Return which candidates pass: all, for the filters that they were fetched for; those of chosen documents otherwise.
+
+        Raises `QuestionSetError` for any other filter, because tags and days are not known here: gather the candidates anew.
+        """
+        if filters == self.filters:
             return self.here
-        numbers = [n for n, document_id in enumerate(self.document_ids) if document_id in wanted]
+        if filters._replace(document_ids=()) != self.filters._replace(document_ids=()):
+            raise QuestionSetError("The filters have changed since the questions were searched; measure the set again.")
+        wanted = frozenset(filters.document_ids)
+        numbers = [n for n, document_id in enumerate(self.document_ids) if not wanted or document_id in wanted]
         return self.here & np.isin(self.documents, numbers)
 
 
@@ -96,6 +109,7 @@ def make_pool(
     scored: Sequence[Scored],
     collection: Collection,
     *,
+    filters: Filters = Filters(),  # noqa: B008 - frozen
     left_out: Sequence[tuple[LabelledQuestion, str]] = (),
     fetched: int = 0,
 ) -> Pool:
@@ -122,19 +136,31 @@ def make_pool(
         collection=collection,
         places=tuple(sorted_places),
         here=here,
-        **parts,
+        cosine=parts["cosine"],
+        keyword=parts["keyword"],
+        coverage=parts["coverage"],
         has_vectors=np.array([each.has_vectors for each in scored], np.bool_),
         right=_right(shape, sorted_places, questions),
         pieces=np.array([len(question.evidence) for question in questions], np.intp),
         segments=segments(documents, starts, ends, here, [_spans(q.evidence, number) for q in questions]),
         documents=documents,
         document_ids=tuple(ids),
+        filters=filters,
         left_out=tuple(left_out),
         fetched=fetched,
     )
 
 
-def _filled(shape: tuple[int, int], rows: Sequence[Sequence[int] | Floats], kind: type[T]) -> NDArray[T]:
+def with_vectors(pool: Pool, chunk_ids: Sequence[str], vectors: Vectors) -> Pool:
+    """Return the pool with the vectors of its candidates, out of those of all chunks; without when one is missing."""
+    place = {chunk_id: row for row, chunk_id in enumerate(chunk_ids)}
+    found = [[place.get(each.chunk_id, -1) for each in places] for places in pool.places]
+    if any(row < 0 for rows in found for row in rows):
+        return pool
+    return replace(pool, vectors=vectors, rows=_filled(pool.documents.shape, found, np.intp))
+
+
+def _filled(shape: tuple[int, ...], rows: Sequence[Sequence[int] | Floats], kind: type[T]) -> NDArray[T]:
     made: NDArray[T] = np.zeros(shape, kind)
     for row, values in enumerate(rows):
         made[row, : len(values)] = values

@@ -44,7 +44,7 @@ class Ranking:
 def ranked(pool: Pool, options: SearchOptions, threshold: float) -> Ranking:
     """Rank every question's candidates that reach `threshold`."""
     by_words = (np.full(len(pool.questions), options.mode == "keyword") | ~pool.has_vectors)[:, None]
-    eligible = pool.chosen_documents(options.document_ids) & (~by_words | (pool.keyword > 0))
+    eligible = pool.passing(options.filters) & (~by_words | (pool.keyword > 0))
     share = np.where(by_words, 0.0, 1.0 if options.mode == "semantic" else options.weight)
     rank_score = share * _relative(pool.cosine, eligible) + (1 - share) * _relative(pool.keyword, eligible)
     if options.mode == "semantic":
@@ -153,7 +153,8 @@ def rescore(pool: Pool, options: SearchOptions) -> Evaluation:
     """Return how the questions of `pool` do under `options`; pure, and quick enough for every move of a slider.
 
     Options that reach beyond what was fetched take effect only on the candidates that are there, as in `rag.rank`. A
-    threshold of None is the collection's own.
+    threshold of None is the collection's own. Raises `QuestionSetError` for filters that the pool was not
+    fetched for.
     """
     threshold = options.similarity_threshold
     if threshold is None:
@@ -161,7 +162,7 @@ def rescore(pool: Pool, options: SearchOptions) -> Evaluation:
     ranking = ranked(pool, options, threshold)
     many = ranking.passing.sum(axis=1)
     width = int(min(options.top_k, many.max(initial=0)))
-    hits = ranking.order[:, :width]
+    hits = _diversified(pool, ranking, many, width, options.mmr) if options.mmr else ranking.order[:, :width]
     valid = np.arange(width) < many[:, None]
     found = np.take_along_axis(pool.right, hits[:, :, None], axis=1) & valid[:, :, None]
     return Evaluation(
@@ -178,6 +179,26 @@ def rescore(pool: Pool, options: SearchOptions) -> Evaluation:
         valid=valid,
         score=ranking.score,
     )
+
+
+def _diversified(pool: Pool, ranking: Ranking, many: Integers, width: int, strength: float) -> Integers:
+    """Return the hits chosen by what each adds to those before it, as `rag.retrieval.diversity` chooses them."""
+    hits = ranking.order[:, :width].copy()
+    if pool.vectors is None or pool.rows is None:
+        return hits
+    for q in np.flatnonzero(pool.has_vectors & (many > 1)):
+        passing = ranking.order[q, : many[q]]
+        own = pool.vectors[pool.rows[q, passing]]
+        relevance = (1 - strength) * ranking.rank_score[q, passing]
+        likeness = np.full(len(passing), -np.inf)
+        taken = np.zeros(len(passing))
+        for place in range(min(width, len(passing))):
+            worth = relevance - strength * likeness if place else relevance
+            best = int(np.argmax(worth + taken))
+            hits[q, place] = passing[best]
+            taken[best] = -np.inf
+            likeness = np.maximum(likeness, own @ own[best])
+    return hits
 
 
 def _values(pool: Pool, hits: Integers, valid: Flags, found: Flags) -> dict[str, Floats]:

@@ -83,7 +83,10 @@ def grid_place(threshold: float) -> int:
 
 
 def curve(pool: Pool, options: SearchOptions) -> Curve:
-    """Return what every threshold does under otherwise equal options; the threshold of `options` is not looked at."""
+    """Return what every threshold does under otherwise equal options.
+
+    The threshold of `options` is not looked at, and its diversity is set aside: that chooses among those that pass.
+    """
     ranking = ranked(pool, options, 0.0)
     answerable = pool.answerable
     best = np.where(ranking.eligible, ranking.score, -1.0).max(axis=1, initial=-1.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.evaluation.pool import Place, Pool, Scored, make_pool
+from rag.evaluation.pool import Place, Pool, Scored, make_pool, with_vectors
 from rag.types import Candidates, Chunk, ChunkOptions, Collection, Evidence, Hit, LabelledQuestion, Parts, SearchOptions
 
 COLLECTION = Collection("c" * 32, "main", "local/m", 384, ChunkOptions(), 0.42, datetime(2026, 1, 1, tzinfo=UTC))
@@ -23,6 +23,8 @@ def made(
     """Return random questions with up to `most` candidates each; parts are rounded to `decimals`, so that some of them tie."""
     rng = np.random.default_rng(seed)
     asked, fetched, scored = [], [], []
+    ids: list[str] = []
+    vectors = []
     for number in range(questions):
         chunks = [chunk(rng, f"{number}-{at}") for at in range(int(rng.integers(0, most + 1)))]
         parts = np.round(rng.random((3, len(chunks))), decimals) * [[1.0], [9.0], [1.0]]
@@ -32,12 +34,17 @@ def made(
         hits = tuple(
             Hit(c, f"{c.document_id}.txt", 0, 0.0, Parts(*map(float, parts[:, at]))) for at, c in enumerate(chunks)
         )
+        own = rng.standard_normal((len(chunks), 8)).astype(np.float32)
+        used_index = "exact" if rng.random() < 0.9 else "none"
         fetched.append(
-            Candidates("?", COLLECTION, hits, (), SearchOptions(), {}, "exact" if rng.random() < 0.9 else "none")
-        )
+            Candidates("?", COLLECTION, hits, (), SearchOptions(), {}, used_index,
+                       vectors=own if used_index == "exact" else None)
+        )  # fmt: skip
+        ids += [c.id for c in chunks]
+        vectors.append(own)
         places = tuple(Place(c.id, c.document_id, c.start, c.end, c.pages) for c in chunks)
         scored.append(Scored(places, parts[0], parts[1], parts[2], fetched[-1].used_index != "none"))
-    return fetched, make_pool(asked, scored, COLLECTION)
+    return fetched, with_vectors(make_pool(asked, scored, COLLECTION), ids, np.concatenate(vectors))
 
 
 def chunk(rng: np.random.Generator, name: str) -> Chunk:

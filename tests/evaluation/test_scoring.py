@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from made_pools import made
 
 import rag
+from rag.errors import QuestionSetError
 from rag.evaluation.measures import BUDGET_CHARACTERS
 from rag.evaluation.pool import Place, is_right
 from rag.evaluation.scoring import COVERAGE_SHARE, rescore
@@ -26,6 +27,7 @@ OPTIONS = st.builds(
     top_k=st.sampled_from([1, 2, 6, 10, 60]),
     similarity_threshold=st.sampled_from([None, 0.0, 0.2, 0.3, 0.5, 0.9, 1.0]),
     weight=st.sampled_from([0.0, 0.3, 0.5, 0.75, 1.0]),
+    mmr=st.sampled_from([0.0, 0.0, 0.3, 0.8, 1.0]),
     document_ids=st.sampled_from([(), ("d1",), ("d1", "d3"), ("gone",)]),
 )
 
@@ -87,6 +89,13 @@ def test_equal_to_rank_and_counting(seed: int, options: SearchOptions) -> None:
         assert [hit.rank for hit in result.hits] == [hit.rank for hit in score.hits]
         assert max((hit.score for hit in result.candidates), default=0.0) == score.best_score
         assert by_hand(score.question, result.hits) == pytest.approx(score.values, abs=1e-12)
+
+
+def test_other_filters_need_other_candidates() -> None:
+    """A filter that the candidates were not fetched for gives a sentence, not a wrong figure."""
+    _, pool = made(3, 5, 1)
+    with pytest.raises(QuestionSetError, match="measure the set again"):
+        rescore(pool, SearchOptions(tags=("x",)))
 
 
 @pytest.mark.parametrize("has_evidence", [True, False])
