@@ -52,6 +52,8 @@ class Amount:
     label: str = ""
     """Stem of the word in front that makes it a name: "section" for Section 4."""
     ordinal: bool = False
+    is_limit: bool = False
+    """Told as a limit: up to six times, at least 56 days."""
     is_whole: bool = False
     """Is what something is a part of: 64 in "of 64 posts, 52 are filled"."""
     is_all: bool = False
@@ -71,6 +73,9 @@ class Amount:
 
 _SCALE = re.compile(rf"(?P<blank>[ \u00a0-]?)(?P<scale>{'|'.join(sorted(SCALES, key=len, reverse=True))})(?![^\W_])")
 _MINUS = re.compile(r"(?:(?<![\w\d)])[-−–]\s?|(?<!or )\bminus\s|\bnegative\s)\Z", re.IGNORECASE)
+_LIMIT = re.compile(
+    r"\b(?:up to|at (?:most|least)|(?:a )?(?:maximum|minimum)(?: of)?|not exceeding|within)\s\Z", re.IGNORECASE
+)
 _ALL = re.compile(r"\ball (?:the |of the )?\Z", re.IGNORECASE)
 _OF_WHAT = re.compile(r"\sof (?!the\b|an?\b|its\b|their\b|which\b)(?P<what>[a-z]+)\b")
 _OF = re.compile(r"\bof (?:the |all |these |those )?\Z", re.IGNORECASE)
@@ -199,6 +204,7 @@ def _amount(text: str, number: Number, low: Number | None = None) -> Amount:
         tuple(terms(of["what"])) if of else (),
         _label(text, start),
         number.ordinal,
+        bool(_LIMIT.search(text, max(0, start - 24), start)),
         bool(_OF.search(text, max(0, start - 12), start)),
         bool(_ALL.search(text, max(0, start - 12), start)),
         not number.in_words and _is_cell(text, start, end),

@@ -27,6 +27,13 @@ def agreement(claim: Amount, source: Amount) -> Agreement:
     """Tell whether the source states the claimed amount; sign, year and context are not looked at here."""
     if not _same_role(claim, source):
         return "different"
+    if (
+        claim.per
+        and claim.per == source.per
+        and "time" in (*claim.things, *source.things)
+        and same_digits(claim, source)
+    ):
+        return "same"  # five times a week, five nights a week
     found: set[Agreement] = set()
     for one in claim.readings:
         for other in source.readings:
@@ -131,7 +138,8 @@ def _values(one: Reading, other: Reading, claim: Amount, source: Amount) -> Agre
         return _ranges(one, other, claim, source)
     if {claim.hedge, source.hedge} == {"over", "under"} and math.isclose(one.low, other.low, rel_tol=_EPSILON):
         return "opposite_bound"
-    if claim.hedge in ("over", "under") and not _surely_same_things(claim, source, one):
+    limits = claim.hedge == source.hedge and claim.is_limit and source.is_limit
+    if limits or not claim.hedge or not _surely_same_things(claim, source, one):
         return _equal(one.low, other.low, one, other, claim, source)
     if claim.hedge == "over" and source.hedge != "under":
         return "same" if one.low * (1 - _EPSILON) <= other.low <= one.low * _BOUND else "different"

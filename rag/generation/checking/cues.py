@@ -17,7 +17,7 @@ SAYS_HOW_MUCH = frozenset(
         "reach reached rise rose risen fall fell fallen grow grew grown climb climbed drop dropped amount amounted total totalled come came "
         "stand stood increase increased decrease decreased decline declined remain remained hold held make made see saw produce produced "
         "generate generated get got give gave go goes went take took pay paid earn earned receive received count counted become became "
-        "belong include included expect expected plan planned estimate estimated show showed find found say said put set spend spent "
+        "belong include included expect expected plan planned estimate estimated show showed find found say said put set "
         "down up less more lower higher fewer compare compared gain gained lose lost reduce reduced raise raised use used "
         "weigh measure last live contain run ran begin began begun start started end ended arrive arrived need require required charge charged "
         "about approximately roughly around nearly almost exactly only"
@@ -48,7 +48,7 @@ NOT_BINDING = re.compile(
 )
 
 UP = re.compile(
-    r"\b(?:r[io]se[sn]?|rising|increas\w+|gr[eo]w(?:n|s|ing|th)?|gain(?:s|ed)?|up|higher|climb\w*|improv\w+|expand\w*|expansion|jump\w*|surg\w+|"
+    r"\b(?:r[io]se[sn]?|rising|increas\w+|gr[eo]w(?:n|s|ing|th)?|gain(?:s|ed)?|up|higher|climb\w*|expand\w*|expansion|jump\w*|surg\w+|"
     r"soar\w*|add(?:s|ed)?|rais(?:e|es|ed|ing)|more|above|exceed\w*|over (?:the )?(?:budget|plan|target))\b",
     re.IGNORECASE,
 )
@@ -96,9 +96,12 @@ _FROM_TO = re.compile(
 )
 
 
-def direction(text: str, part: Span, amount: Amount, up: re.Pattern[str], down: re.Pattern[str]) -> int:
-    """Return the direction of the word that is nearest to an amount; one in front of it counts as nearer."""
-    covered = _NO_DIRECTION.sub(lambda m: "_" * len(m.group()), text[part[0] : part[1]])
+def direction(text: str, part: Span, amount: Amount, until: int, up: re.Pattern[str], down: re.Pattern[str]) -> int:
+    """Return the direction of the word that is nearest to an amount; one in front of it counts as nearer.
+
+    `until` is where the next amount begins: what stands behind that is about it.
+    """
+    covered = _NO_DIRECTION.sub(lambda m: "_" * len(m.group()), text[part[0] : min(part[1], until)])
     best: tuple[int, int] | None = None
     for direction, words in ((1, up), (-1, down)):
         for found in words.finditer(covered):

@@ -26,6 +26,11 @@ _MOST_FIGURES = 24
 """Of each sort, in one sentence."""
 _NAMED = re.compile(r"[^\s.!?] [A-Z]\w+ \Z")
 """A number behind a name belongs to it: Python 3.9."""
+_PAST = re.compile(
+    r"\b(?:was|were|had|been|previous\w*|before|earlier|last|until|old|former\w*|initial\w*|start\w*|began|original\w*|then|compared|from|instead)\b",
+    re.IGNORECASE,
+)
+"""Says that a value is one of before, so that it may be the start of a change."""
 _YEAR = re.compile(r"(?<!\d)(?:1[5-9]|20)\d\d(?!\d)")
 
 
@@ -63,6 +68,8 @@ def _says_nothing(text: str, amount: Amount) -> bool:
         return True
     if amount.ordinal and word == "second":
         return not text[: amount.start].lower().endswith(" the ")
+    if word in ("once", "twice", "thrice"):
+        return True
     return word == "one" and not amount.things and amount.readings[0].dimension == ""
 
 
@@ -147,6 +154,8 @@ def _conflict(sentence: Sentence, claim: Mention, source: Mention, passage: Pass
         return _Found("contradicted", _clause_text(passage, source))
     if _other_rate(claim.amount.per, source.amount.per) or {claim.role, source.role} == {"from", "to"}:
         return _Found("contradicted", _clause_text(passage, source))
+    if source.role == "from" and not (claim.role or claim.change or claim.years or _PAST.search(sentence.text)):
+        return _Found("contradicted", _clause_text(passage, source))
     if (
         claim.amount.hedge
         and source.amount.hedge
@@ -154,6 +163,8 @@ def _conflict(sentence: Sentence, claim: Mention, source: Mention, passage: Pass
         and claim.amount.readings[0].dimension in ("", "count")
     ):
         return _Found("supported", said)  # over 60, which tells whom, not how many
+    if claim.amount.ordinal:
+        return _Found("supported", said)
     is_one_of_several = parted_claims(claim, sentence.mentions)
     if said_of_another(sentence.stems, claim, is_one_of_several, source, passage):
         return _Found("contradicted", _clause_text(passage, source))

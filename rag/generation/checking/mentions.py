@@ -100,6 +100,7 @@ def _in_sentence(text: str, sentence: Span, group: list[Amount], dates: Sequence
     years = _years(text, sentence, clauses, group, inside)
     found = []
     for amount in group:
+        until = next((o.start for o in group if o.start >= amount.end and text[o.start - 1] != "("), sentence[1])
         clause, part = _telling(text, clauses, amount, solid, group), _around(parts, amount.start)
         stems = told_stems(text, *clause, solid) - frozenset(amount.per_stems)
         found.append(
@@ -115,8 +116,8 @@ def _in_sentence(text: str, sentence: Span, group: list[Amount], dates: Sequence
                 role(text, amount, group),
                 frozenset(r.low for o in _amounts_in(clause, group) if o is not amount for r in o.readings),
                 years.get(amount.start, frozenset()),
-                direction(text, part, amount, UP, DOWN),
-                direction(text, part, amount, PROFIT, LOSS),
+                direction(text, part, amount, until, UP, DOWN),
+                direction(text, part, amount, until, PROFIT, LOSS),
                 is_denied(text, *part),
             )
         )

@@ -30,6 +30,7 @@ _SMALL = {
 }
 _TENS = {word: 20 + 10 * i for i, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())}
 _BIG = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_TIMES = {"once": 1, "twice": 2, "thrice": 3}
 _ORDINAL = {
     word: i
     for i, word in enumerate(
@@ -59,7 +60,7 @@ _SIMPLE = "|".join([*_SMALL, *_TENS])
 _BIGS = "|".join(_BIG)
 _WORDS = re.compile(
     rf"\b(?:(?P<few>(?:an?|{_SIMPLE})(?=[ -](?:{_BIGS})\b| \w+ and a half\b)|{_SIMPLE})(?P<rest>(?:(?:[ -]|,? and )(?:{_SIMPLE}|{_BIGS})\b){{0,11}})"
-    rf"|(?P<dozen>(?:an? |half an? )?dozen)|(?P<nth>{'|'.join(_ORDINAL)})(?!-))\b",
+    rf"|(?P<times>once|twice|thrice)|(?P<dozen>(?:an? |half an? )?dozen)|(?P<nth>{'|'.join(_ORDINAL)})(?!-))\b",
     re.IGNORECASE,
 )
 _FRACTION = re.compile(
@@ -71,6 +72,10 @@ _IN_EVERY = re.compile(
     re.IGNORECASE,
 )
 _AND_A_HALF = re.compile(r"\s+and\s+a\s+half\b", re.IGNORECASE)
+_SHARE_OF = re.compile(
+    r"\s*(?:[.,;:)!?]|\Z)|\s(?:of|more|less|fewer|below|above|higher|lower|larger|smaller|cheaper|to|from|on|and|or|in|by|as|are|is|was|were|have|has|had|said|who|that|million|billion|an?)\b",
+    re.IGNORECASE,
+)
 _OF_A = re.compile(r"\s(?:of\s)?an?(?=\s)", re.IGNORECASE)
 _HALF_YEAR = re.compile(
     r"\s+(?:of\s+(?:the\s+)?(?:fiscal\s+|financial\s+)?(?:year|FY|\d{4}))|-?(?:year|hour|time|day|way|life|yearly|finals?)",
@@ -134,6 +139,8 @@ def _worded(found: re.Match[str], text: str) -> Number:
     end = found.end()
     if found["nth"]:
         return Number(found.start(), end, float(_ORDINAL[found["nth"].lower()]), 1.0, in_words=True, ordinal=True)
+    if found["times"]:
+        return Number(found.start(), end, float(_TIMES[found["times"].lower()]), 1.0, in_words=True)
     if found["dozen"]:
         return Number(
             found.start(), end, 6.0 if found["dozen"].lower().startswith("half") else 12.0, 1.0, in_words=True
@@ -170,6 +177,8 @@ def _fraction(found: re.Match[str], text: str) -> Number | None:
         r"\b(?:first|second|third|fourth|last|this|next|per|each|every)\s\Z", text[: found.start()], re.IGNORECASE
     ):
         return None
+    if top and top.lower() in ("a", "an") and part != "half" and not _SHARE_OF.match(text, found.end()):
+        return None  # a third attack
     count = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}.get((top or "").lower(), 1)
     if count > _PARTS[part]:
         return None

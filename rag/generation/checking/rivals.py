@@ -8,7 +8,7 @@ from rag.generation.checking.comparing import agreement, comparable
 from rag.generation.checking.cues import SAYS_HOW_MUCH
 from rag.generation.checking.evidence import Passage
 from rag.generation.checking.mentions import Mention
-from rag.generation.checking.units import NONE, same_things
+from rag.generation.checking.units import COUNT, NONE, same_things
 from rag.generation.checking.words import told_stems
 
 _CONTRASTS = [
@@ -54,7 +54,9 @@ def said_of_another(
         return True
     told = (frozenset(claim.amount.of) or sentence - frozenset(claim.amount.things)) - SAYS_HOW_MUCH
     return not claim.role and any(
-        _told_elsewhere(told, source, r, passage) for r in rivals if r.sentence != source.sentence
+        _told_elsewhere(told, source, r, passage)
+        for r in rivals
+        if r.sentence != source.sentence and _are_alike(claim, r)
     )
 
 
@@ -70,6 +72,12 @@ def _is_rival(claim: Mention, source: Mention, rival: Mention) -> bool:
         return False
     cells = source.in_table and rival.in_table and rival.amount.readings[0].dimension == NONE
     return cells or comparable(claim.amount, rival.amount)
+
+
+def _are_alike(claim: Mention, rival: Mention) -> bool:
+    """Tell whether two amounts are surely of one kind: of the same measure, or of the same things."""
+    measured = claim.amount.readings[0].dimension not in (NONE, COUNT)
+    return measured or bool(same_things(claim.amount.things, rival.amount.things))
 
 
 def _is_beside(rival: Mention, source: Mention) -> bool:

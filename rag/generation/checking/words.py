@@ -15,7 +15,7 @@ _HELPERS = frozenset(
         "also according however therefore thus while than then such may might must shall should would could only up out over per about "
         "so any all each both more most some other its our his her he she us me my one been being were had "
         "because since during between through under within until upon still yet just very much many several various overall further "
-        "those among already now currently today off away together again too he's whereas although though after before"
+        "those among against favour already now currently today off away together again too he's whereas although though after before"
     ).split()
     for stem in terms(word)
 )
@@ -32,7 +32,7 @@ _IRREGULAR = {
             "say:said make:made send:sent spend:spent lend:lent meet:met win:won sit:sat stand:stood begin:began,begun run:ran "
             "break:broke,broken freeze:froze,frozen steal:stole,stolen drive:drove,driven ride:rode,ridden shrink:shrank,shrunk "
             "swim:swam,swum drink:drank,drunk see:saw,seen go:went,gone come:came become:became wear:wore,worn bear:bore,born "
-            "child:children man:men woman:women foot:feet tooth:teeth half:halved,halves mean:meant sleep:slept deal:dealt feel:felt "
+            "child:children man:men woman:women foot:feet tooth:teeth half:halved,halves ring:rang,rung sing:sang,sung sink:sank,sunk mean:meant sleep:slept deal:dealt feel:felt "
             "die:dead,death live:alive,life,lives able:ability long:length high:height deep:depth wide:width strong:strength"
         ).split()
     )
