@@ -136,7 +136,7 @@ def _turns(bench: Workbench, conversation: Conversation, current: str) -> None:
     live = _live(bench, conversation)
     said = [answers.turn(t.question, t.answer, t.stream_id, current) for t in conversation.turns if not _is(t, live)]
     if live is None and conversation.turns:
-        said += _nearest(bench, conversation.turns[-1])
+        said += _beside_the_answer(bench, conversation.turns[-1])
     draw(*said, key="ask.turns", on_pick=_open)
     if live is not None:
         follow(live)
@@ -163,12 +163,14 @@ def _offer_again(turn: Turn) -> None:
         st.button("Ask again", key="ask.again", icon=":material/refresh:", on_click=again)
 
 
-def _nearest(bench: Workbench, turn: Turn) -> list[Node]:
-    """Return the nearest misses of a question that was not answered, while its search is still known."""
+def _beside_the_answer(bench: Workbench, turn: Turn) -> list[Node]:
+    """Return what the search found beyond the citations, while it is still known: the uncited, or the nearest misses."""
     stream = bench.answers.get(turn.stream_id)
-    if stream is None or stream.result is None or turn.answer is None or turn.answer.finish != "not_found":
+    if stream is None or stream.result is None or turn.answer is None:
         return []
-    return answers.nearest(bench, stream.result.near_misses[:3], stream.result.terms, turn.stream_id)
+    if turn.answer.finish == "not_found":
+        return answers.nearest(bench, stream.result.near_misses[:3], stream.result.terms, turn.stream_id)
+    return answers.uncited(stream.result.hits, turn.answer, turn.stream_id)
 
 
 def _open(pick: str) -> None:

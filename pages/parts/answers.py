@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pages.parts.hits import marked
 from pages.parts.safe_text import Node, el, visible
 from pages.parts.sentences import Drawn, legend, picks
-from pages.parts.shared import cost, duration, pages_text
+from pages.parts.shared import cost, count, duration, pages_text
 from rag.types import CheckSummary
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rag.types import Answer, Citation, Hit
 
 _ENDS = {
-    "stopped": "Stopped: this answer is not complete.",
+    "stopped": "This answer is not complete.",
     "length": "The answer was cut off at its length limit.",
     "refused": "The model declined to answer.",
 }
@@ -43,7 +43,7 @@ def body(answer: Answer, turn_id: str, current: str) -> Node:
 def _citations(answer: Answer, turn_id: str, current: str) -> Node | None:
     """List what is cited, each quote once."""
     rows: dict[tuple[int, str], Node] = {}
-    for name, citation in picks(answer, turn_id).items():
+    for name, citation in sorted(picks(answer, turn_id).items(), key=lambda item: item[1].marker):
         rows.setdefault((citation.marker, citation.quote), el("li", _citation(name, citation, current)))
     return el("ul.citations", *rows.values()) if rows else None
 
@@ -71,9 +71,18 @@ def _end_note(answer: Answer) -> Node | None:
     said = " ".join(visible(s, 600) for s in sentences if s)
     if not said:
         return None
-    tag = "Incomplete" if answer.text and is_cut_short(answer) else "No answer" if answer.finish == "failed" else ""
+    tag = _tag(answer)
     look = "bad" if answer.finish == "failed" else "warn"
     return el("p.notice", el(f"span.chip.{look}", tag) if tag else None, el("span", said))
+
+
+def _tag(answer: Answer) -> str:
+    """Return the one word that keeps a part of an answer from being taken for a whole one."""
+    if answer.finish == "stopped":
+        return "Stopped"
+    if is_cut_short(answer) and answer.text:
+        return "Incomplete"
+    return "No answer" if answer.finish == "failed" else ""
 
 
 def _checks(answer: Answer) -> Node | None:
@@ -112,6 +121,29 @@ def _price(answer: Answer) -> str:
     if answer.cached:
         return "from the cache, free"
     return "cost unknown" if answer.cost_usd is None else cost(answer.cost_usd)
+
+
+def uncited(hits: Sequence[Hit], answer: Answer, turn_id: str) -> list[Node]:
+    """Return what was sent along and not cited, folded away; each opens like a citation."""
+    cited = {citation.hit.chunk.id for citation in answer.citations}
+    left = [hit for hit in hits if hit.chunk.id not in cited]
+    if not left:
+        return []
+    rows = [
+        el(
+            "li",
+            el(
+                "button.citation",
+                el("span.name.clip", visible(h.document_name)),
+                el("span.muted", pages_text(h.chunk.pages)),
+                el("span.muted.clip", visible(h.chunk.text, 160)),
+                data_pick=f"{turn_id}:{h.chunk.id}",
+            ),
+        )
+        for h in left
+    ]
+    title = f"{count(len(left), 'more excerpt was', 'more excerpts were')} found and not cited"
+    return [el("div.answer", el("details", el("summary.muted", title), el("ul.citations", *rows)))]
 
 
 def nearest(bench: Workbench, hits: Sequence[Hit], terms: Sequence[str], turn_id: str) -> list[Node]:

@@ -42,5 +42,7 @@ def _opened(bench: Workbench, conversation: Conversation, pick: str) -> passage.
     if turn.answer and (citation := picks(turn.answer, turn_id).get(pick)):
         return passage.of_citation(citation)
     stream = bench.answers.get(turn_id)
-    misses: Sequence[Hit] = stream.result.near_misses if stream is not None and stream.result else ()
-    return next((passage.of_hit(h) for h in misses if h.chunk.id == what), None)
+    found: Sequence[Hit] = ()
+    if stream is not None and stream.result is not None:
+        found = (*stream.result.hits, *stream.result.near_misses)
+    return next((passage.of_hit(h) for h in found if h.chunk.id == what), None)

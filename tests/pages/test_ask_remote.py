@@ -50,6 +50,17 @@ def test_a_model_answers_with_its_name_tokens_and_cost(page: Any, server: FaultS
     assert "1 of 1 sentence" in said
 
 
+def test_what_was_found_and_not_cited_is_listed(page: Any, server: FaultServer) -> None:
+    """The other excerpts stand below the answer, and each opens at its place."""
+    server.replies["ok"] = [TRUE]
+    page = ask(page, "fault/ok")
+    assert "found and not cited" in page.drawn("ask.turns")
+    (stream,) = page.bench.answers.values()
+    other = stream.result.hits[-1]
+    page.pick("ask.open", f"{stream.id}:{other.chunk.id}")
+    assert other.document_name in page.drawn("ask.passage.head")
+
+
 def test_the_second_time_is_free(page: Any, server: FaultServer) -> None:
     """The same question again comes from the cache and says so."""
     server.replies["ok"] = [TRUE]
@@ -120,7 +131,9 @@ def test_wrong_claims_are_marked(page: Any, server: FaultServer) -> None:
 
 def test_a_hostile_answer_is_inert(page: Any, server: FaultServer) -> None:
     """Images, links and HTML of a model come out as notes and text."""
-    server.replies["ok"] = ["![x](http://127.0.0.1:9/leak) [here](javascript:alert(1)) <b>bold</b> [1](http://evil.example)"]
+    server.replies["ok"] = [
+        "![x](http://127.0.0.1:9/leak) [here](javascript:alert(1)) <b>bold</b> [1](http://evil.example)"
+    ]
     said = ask(page, "fault/ok").drawn("ask.turns")
     assert "image blocked: 127.0.0.1" in said and "<b>bold</b>" in said
     assert "![" not in page.markdown()
