@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import rag
-from pages.parts import hits, passage, shared, tuning
+from pages.parts import hits, labelling, passage, set_menu, shared, tuning
 from pages.parts.live_slider import live_slider
 from pages.parts.safe_text import draw, el, say, visible
 from rag import RagError, SearchOptions, Workbench
 
 if TYPE_CHECKING:
-    from rag.types import Candidates, Collection, Mode, SearchResult
+    from rag.types import Candidates, Collection, Mode, QuestionSet, SearchResult
 
 QUESTION = "search.question"
 OPEN = "search.open"  # id of the chunk that is open in its document
@@ -59,15 +59,18 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
     controls, results = st.columns([1, 2.35], gap="large")
     with controls:
         chosen = tuning.chooser(bench)
+        set_menu.menu(bench, target, chosen)
         options = _options(bench, target)
-    evaluation = None
-    if chosen is not None:
-        with results:
-            evaluation = tuning.measured(bench, target, chosen, options)
-            if evaluation is not None:
-                tuning.show(target, chosen, evaluation, question)
+    with results:
+        set_menu.said()
+        set_menu.report()
+        evaluation = tuning.measured(bench, target, chosen, options, question) if chosen is not None else None
+        if chosen is not None and evaluation is not None:
+            tuning.show(target, chosen, evaluation, question)
+            with controls:
+                tuning.recommended(target, chosen, evaluation)
     if question:
-        _one_question(bench, target, question, options, controls, results)
+        _one_question(bench, target, question, options, chosen, controls, results)
     elif chosen is None:
         with results:
             shared.empty_state(
@@ -77,14 +80,20 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
                 key="search.hint",
             )
     with controls:
-        if chosen is not None and evaluation is not None:
-            tuning.recommended(target, chosen, evaluation)
         _keep_threshold(bench, target, options)
 
 
 def _one_question(
-    bench: Workbench, target: Collection, question: str, options: SearchOptions, controls: Any, results: Any
-) -> None:
+    bench: Workbench, target: Collection, question: str, options: SearchOptions, chosen: QuestionSet | None, controls: Any, results: Any,
+) -> None:  # fmt: skip
+    """Draw the hits of the question, with its label in the set."""
+
+    def picked(value: str) -> None:
+        if value.partition(":")[0] in labelling.VERBS:
+            labelling.act(bench, chosen, result, value)
+        else:
+            st.session_state[OPEN] = value
+
     try:
         result = rag.rank(_fetch(bench, target, question, options), options)
     except RagError as error:
@@ -97,7 +106,8 @@ def _one_question(
             key="search.chart",
         )
     with results:
-        draw(hits.settings_line(result), *hits.cards(bench, result), key="search.results", on_pick=_open)
+        cards = hits.cards(bench, result, labelling.expected(chosen, result))
+        draw(hits.settings_line(result), labelling.line(chosen, question), *cards, key="search.results", on_pick=picked)
     _opened(bench, result)
 
 
@@ -150,10 +160,6 @@ def _keep_threshold(bench: Workbench, target: Collection, options: SearchOptions
     ):
         bench.catalog.set_threshold(target.name, wanted)
         st.rerun()
-
-
-def _open(chunk_id: str) -> None:
-    st.session_state[OPEN] = chunk_id
 
 
 def _opened(bench: Workbench, result: SearchResult) -> None:

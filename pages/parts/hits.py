@@ -31,12 +31,15 @@ def settings_line(result: SearchResult) -> Node:
     )
 
 
-def cards(bench: Workbench, result: SearchResult) -> list[Node]:
-    """Return hits, the threshold line, near misses: as many nodes as there are cards, plus the line."""
+def cards(bench: Workbench, result: SearchResult, expected: frozenset[str] = frozenset()) -> list[Node]:
+    """Return hits, the threshold line, near misses: as many nodes as there are cards, plus the line.
+
+    `expected` has the ids of chunks that are labelled as answering the question.
+    """
     best_keyword = max((h.parts.keyword for h in result.candidates), default=0.0)
-    nodes = [_card(bench, hit, result, best_keyword) for hit in result.hits]
+    nodes = [_card(bench, hit, result, best_keyword, expected) for hit in result.hits]
     nodes.append(_line(result))
-    nodes += [_card(bench, hit, result, best_keyword) for hit in result.near_misses]
+    nodes += [_card(bench, hit, result, best_keyword, expected) for hit in result.near_misses]
     return nodes
 
 
@@ -50,8 +53,9 @@ def _line(result: SearchResult) -> Node:
     )
 
 
-def _card(bench: Workbench, hit: Hit, result: SearchResult, best_keyword: float) -> Node:
+def _card(bench: Workbench, hit: Hit, result: SearchResult, best_keyword: float, expected: frozenset[str]) -> Node:
     missed = hit.short_by > 0
+    is_expected = hit.chunk.id in expected
     chunk = hit.chunk
     head = el(
         "div.head",
@@ -60,6 +64,7 @@ def _card(bench: Workbench, hit: Hit, result: SearchResult, best_keyword: float)
         el("span.muted.clip", visible(chunk.heading, 90)) if chunk.heading else None,
         el("span.score", f"{hit.score:.2f}"),
         el("span.chip.warn", f"{hit.short_by:.2f} short") if missed else None,
+        el("span.chip.good", "expected", title="Labelled in the question set as answering it") if is_expected else None,
     )
     body = el(
         "div.body",
@@ -70,7 +75,7 @@ def _card(bench: Workbench, hit: Hit, result: SearchResult, best_keyword: float)
             el("span.tick", l=round(100 * result.threshold, 1)),
         ),
         el("div.reading", *marked(bench, chunk.text, result.terms)),
-        el("div.parts", *_parts(hit, best_keyword), _actions(hit)),
+        el("div.parts", *_parts(hit, best_keyword), _actions(hit, is_expected)),
     )
     return el("div.card.miss" if missed else "div.card", el("span.place", str(hit.rank)), body, data_id=chunk.id)
 
@@ -92,9 +97,11 @@ def _part(name: str, look: str, share: float, text: str, title: str) -> Node:
     return el("span.part", name, bar, el("span.num", text), title=title)
 
 
-def _actions(hit: Hit) -> Node:
+def _actions(hit: Hit, is_expected: bool) -> Node:
+    label, verb = ("Not this", "unlabel") if is_expected else ("This answers it", "label")
     return el(
         "span.actions",
+        el("button.link", label, data_pick=f"{verb}:{hit.chunk.id}"),
         el("button.link", "More", data_toggle="card", aria_label="Show the whole text"),
         el("button.link", "Open", data_pick=hit.chunk.id, aria_label="Open in document"),
     )

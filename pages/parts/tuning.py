@@ -25,6 +25,8 @@ SET = "tuning.set"
 """Id of the chosen question set, "" for none."""
 NEXT_QUESTION = "search.next"
 """The question that a cell asked for; the page puts it into its box before it draws it."""
+SAID = "tuning.said"
+"""What went wrong in a callback, for the next drawing to say."""
 _JOB = "tuning.job"
 _BEFORE = "tuning.before"
 _SOON_S = 0.5  # a set that is ready by then shows no progress bar
@@ -54,7 +56,9 @@ def chooser(bench: Workbench) -> QuestionSet | None:
         return None
 
 
-def measured(bench: Workbench, target: Collection, chosen: QuestionSet, options: SearchOptions) -> Evaluation | None:
+def measured(
+    bench: Workbench, target: Collection, chosen: QuestionSet, options: SearchOptions, question: str
+) -> Evaluation | None:
     """Return how the set does under `options`, None (with a sentence on the page) while or because it cannot be told."""
     job = _job(bench, target, chosen, options)
     job.wait(_SOON_S)
@@ -65,6 +69,10 @@ def measured(bench: Workbench, target: Collection, chosen: QuestionSet, options:
         say("info", job.error)
         if job.state == "stopped":
             st.button("Measure the set", icon=":material/refresh:", on_click=st.session_state.pop, args=(_JOB, None))
+        draw(
+            tuning_view.unmeasured_strip(chosen.questions, question), key="tuning.set.unmeasured",
+            on_pick=lambda value: act(target, chosen, None, value),
+        )  # fmt: skip
         return None
     pool: Pool = job.result
     return rag.evaluation.rescore(pool, options)

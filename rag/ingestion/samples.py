@@ -18,6 +18,8 @@ class Samples:
     uploads: tuple[Upload, ...]
     questions: tuple[str, ...]
     """Questions that they answer, to begin with."""
+    labelled: bytes = b""
+    """A file of labelled questions about them (JSONL), as `rag.evaluation.import_questions` takes it; empty when it is missing."""
 
 
 def load_samples() -> Samples:
@@ -25,7 +27,9 @@ def load_samples() -> Samples:
     paths = sorted(p for p in SAMPLES.glob("*") if p.suffix in _SUFFIXES and p.stem.lower() != "readme")
     if not paths:
         raise RagError(f"The samples are not in {SAMPLES}; get them with the project's sources.")
-    return Samples(tuple(Upload(p.name, p.read_bytes()) for p in paths), tuple(_questions()))
+    labelled = SAMPLES / "questions.jsonl"
+    uploads = tuple(Upload(p.name, p.read_bytes()) for p in paths)
+    return Samples(uploads, tuple(_questions()), labelled.read_bytes() if labelled.exists() else b"")
 
 
 def _questions() -> list[str]:

@@ -134,7 +134,7 @@ def test_a_set_of_drafts_is_one_sentence(visit_with_samples: Visit) -> None:
     made = rag.evaluation.QuestionSets(page.bench.catalog.engine).create("new", [rag.evaluation.new_question("Why?")])
     choose(page, made.id)
     assert any("no labelled question yet" in sentence for sentence in page.boxes())
-    assert page.has("search.results")
+    assert page.has("search.results") and "Not measured (1)" in page.drawn("tuning.set.unmeasured")
 
 
 def test_a_set_with_only_absent_questions_is_measured(visit_with_samples: Visit) -> None:
@@ -157,3 +157,97 @@ def test_a_set_deleted_elsewhere_leaves_the_page_standing(tuned: Any) -> None:
     store.delete(store.list()[0].id)
     tuned.run()
     assert "" == tuned.test.session_state["tuning.set"] and not tuned.has("tuning.set.drawn")
+
+
+# --- making sets ---
+
+
+def pressed(page: Any, value: str, *, set_name: str = "") -> None:
+    """Do what a label button of the hits does: AppTest cannot press what a component drew."""
+    import rag
+    from pages.parts import labelling
+
+    sets = rag.evaluation.QuestionSets(page.bench.catalog.engine)
+    result = rag.search(page.bench, QUESTION)
+    labelling.act(page.bench, sets.get(set_name) if set_name else None, result, value)
+
+
+def test_every_hit_can_be_labelled(visit_with_samples: Visit) -> None:
+    """Each hit offers to be the answer, and the question to have none here."""
+    results = visit_with_samples("search", q=QUESTION).drawn("search.results")
+    assert "This answers it" in results and "Not in the documents" in results
+
+
+def test_a_label_without_a_set_begins_one(visit_with_samples: Visit) -> None:
+    """The first label makes a set, where the question is expected in the span of the hit; the hit then says so."""
+    import rag
+
+    page = visit_with_samples("search", q=QUESTION)
+    hit = rag.search(page.bench, QUESTION).hits[0]
+    pressed(page, f"label:{hit.chunk.id}")
+    made = rag.evaluation.QuestionSets(page.bench.catalog.engine).get("My questions")
+    assert [(QUESTION, "evidence")] == [(q.text, q.label) for q in made.questions]
+    assert (hit.chunk.start, hit.chunk.end) == (made.questions[0].evidence[0].start, made.questions[0].evidence[0].end)
+    results = choose(page, made.id).drawn("search.results")
+    assert "expected" in results and "Not this" in results and "expected in 1 place" in results
+
+
+def test_labels_can_be_changed_and_taken_back(visit_with_samples: Visit) -> None:
+    """A wrong label is not for good: the place goes, the question becomes one that is not in the documents, and leaves."""
+    import rag
+
+    page = visit_with_samples("search", q=QUESTION)
+    small_set(page.bench)
+    chunk_id = rag.search(page.bench, QUESTION).hits[0].chunk.id
+    sets = rag.evaluation.QuestionSets(page.bench.catalog.engine)
+    labels = []
+    for value in (f"unlabel:{chunk_id}", "absent:", "out:"):
+        pressed(page, value, set_name="small")
+        labels.append([q.label for q in sets.get("small").questions if q.text == QUESTION])
+    assert [["draft"], ["absent"], []] == labels
+
+
+def test_sample_questions_are_one_press_away(visit_with_samples: Visit) -> None:
+    """The questions that come with the samples become a set that is chosen and measured at once."""
+    page = visit_with_samples("search").press("Questions on the sample documents").finish("measure")
+    assert "31 of 31" in page.drawn("tuning.set.drawn") or "In the documents (31)" in page.drawn("tuning.set.drawn")
+    assert "45 questions imported" in page.drawn("tuning.report.drawn")
+
+
+def test_an_imported_row_that_fits_no_document_says_so(visit_with_samples: Visit) -> None:
+    """The set is made of all rows; one that points nowhere stays as a draft, with its sentence."""
+    rows = "question,document,page,answerable\nWho wrote it?,nowhere.pdf,1,\nWho is the king of Mars?,,,false\n"
+    page = visit_with_samples("search").drop(("board.csv", rows.encode()))
+    report = page.drawn("tuning.report.drawn")
+    assert "board.csv: 2 questions imported, 1 of them drafts" in report and "nowhere.pdf" in report
+    assert "Not measured (1)" in page.finish("measure").drawn("tuning.set.drawn")
+
+
+def test_a_file_that_is_no_table_is_one_sentence(visit_with_samples: Visit) -> None:
+    """Nothing is made of it and nothing is lost."""
+    page = visit_with_samples("search").drop(("notes.csv", b"just,some\nwords,here\n"))
+    assert any("has no column" in sentence for sentence in page.boxes())
+    assert ["None: one question"] == page.test.selectbox(key="tuning.set").options
+
+
+def test_a_set_is_renamed_and_deleted(tuned: Any) -> None:
+    """Renaming keeps the choice; deleting asks once more."""
+    import rag
+
+    sets = rag.evaluation.QuestionSets(tuned.bench.catalog.engine)
+    rename = next(w for w in tuned.test.text_input if w.label == "Rename")
+    rename.set_value("board questions")
+    tuned.run()
+    assert ["board questions"] == [info.name for info in sets.list()]
+    tuned.press("Delete")
+    assert 1 == len(sets.list())
+    tuned.press("Delete 45 questions for good")
+    assert [] == sets.list() and not tuned.has("tuning.set.drawn")
+
+
+def test_a_taken_name_is_one_sentence(tuned: Any) -> None:
+    """Two sets of one name could not be told apart."""
+    new = next(w for w in tuned.test.text_input if w.label == "New set")
+    new.set_value("sample questions")
+    tuned.run()
+    assert any("already" in sentence for sentence in tuned.boxes())

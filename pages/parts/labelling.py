@@ -1,0 +1,85 @@
+"""Labels made while looking: which hit answers the question, or that nothing here does. They go into the chosen set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+import rag
+from pages.parts import tuning
+from pages.parts.safe_text import Node, el, visible
+from pages.parts.shared import count
+from rag import RagError, Workbench
+
+if TYPE_CHECKING:
+    from rag.types import LabelledQuestion, QuestionSet, SearchResult
+
+_FIRST_SET = "My questions"
+VERBS = ("label", "unlabel", "absent", "out")
+
+
+def known(chosen: QuestionSet | None, question: str) -> LabelledQuestion | None:
+    """Return the question as the set has it."""
+    every = chosen.questions if chosen else ()
+    return next((q for q in every if q.text.casefold() == question.casefold()), None)
+
+
+def expected(chosen: QuestionSet | None, result: SearchResult) -> frozenset[str]:
+    """Return the ids of the candidates that hold evidence of the question."""
+    label = known(chosen, result.question)
+    pieces = label.evidence if label else ()
+    is_right = rag.evaluation.pool.is_right
+    return frozenset(h.chunk.id for h in result.candidates if any(is_right(h.chunk, piece) for piece in pieces))
+
+
+def line(chosen: QuestionSet | None, question: str) -> Node:
+    """Return what the set knows of the question, and the labels that no hit stands for."""
+    label = known(chosen, question)
+    absent = el("button.link", "Not in the documents", data_pick="absent:")
+    if chosen is None:
+        words = "Say which hit answers the question, and it becomes part of a question set."
+        return el("div.labelling", el("span.muted", words), absent)
+    name = visible(chosen.name, 40)
+    if label is None:
+        return el("div.labelling", el("span.muted", f"Not in {name} yet: say which hit answers it."), absent)
+    out = el("button.link", "Take it out of the set", data_pick="out:")
+    if label.label == "evidence":
+        words = f"In {name}: expected in {count(len(label.evidence), 'place')}."
+    elif label.label == "absent":
+        return el("div.labelling", el("span.muted", f"In {name}: not in the documents."), out)
+    else:
+        note = visible(label.note, 160) if label.note else "nobody has said yet where the answer stands."
+        words = f"In {name} without a label for search: {note}"
+    return el("div.labelling", el("span.muted", words), absent, out)
+
+
+def act(bench: Workbench, chosen: QuestionSet | None, result: SearchResult, value: str) -> None:
+    """Keep the label that a drawn button stands for; what goes wrong is said at the next drawing."""
+    verb, _, chunk_id = value.partition(":")
+    try:
+        set_id = chosen.id if chosen else _first_set(bench)
+        st.session_state[tuning.SET] = set_id
+        label = known(tuning.question_sets(bench).get(set_id), result.question)
+        hit = next((h for h in result.candidates if h.chunk.id == chunk_id), None)
+        if verb == "label" and hit is not None:
+            rag.evaluation.label_question(bench, set_id, result.question, rag.evaluation.evidence_of(hit))
+        elif verb == "absent":
+            rag.evaluation.label_question(bench, set_id, result.question, label="absent")
+        elif verb == "out" and label is not None:
+            tuning.question_sets(bench).remove([label.id])
+        elif verb == "unlabel" and hit is not None and label is not None:
+            is_right = rag.evaluation.pool.is_right
+            left = tuple(piece for piece in label.evidence if not is_right(hit.chunk, piece))
+            changed = replace(label, evidence=left, label="evidence" if left else "draft")
+            tuning.question_sets(bench).save(changed)
+    except RagError as error:
+        st.session_state[tuning.SAID] = str(error)
+
+
+def _first_set(bench: Workbench) -> str:
+    """Return the set that labels go into when none is chosen."""
+    sets = tuning.question_sets(bench)
+    found = next((info.id for info in sets.list() if info.name == _FIRST_SET), None)
+    return found or sets.create(_FIRST_SET).id
