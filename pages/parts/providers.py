@@ -30,6 +30,8 @@ def show(bench: Workbench) -> None:
             ),
             key="settings.providers.none",
         )
+    if any(config.key_is_stored for config in found):
+        _unlock(bench)
     for config in found:
         _one(bench, config)
     if found:
@@ -192,6 +194,24 @@ def take_key(bench: Workbench, name: str, key: str, fields: str) -> None:
         bench.gateway.set_key(name, key, where="key file" if in_file else "session", user=visitor())
     except RagError as error:
         st.session_state["settings.problem"] = f"The key was not kept. {error}"
+
+
+def _unlock(bench: Workbench) -> None:
+    """Ask for the passphrase when keys are stored and nothing opens them, as after a restart."""
+    vault = bench.gateway.keys.vault
+    if vault is None or vault.can_store:
+        return
+    field = f"unlock.{st.session_state.get('settings.saved', 0)}.passphrase"
+
+    def unlock() -> None:
+        try:
+            vault.unlock(str(st.session_state.get(field) or ""))
+        except RagError as error:
+            st.session_state["settings.problem"] = str(error)
+        forget_typed()
+
+    st.text_input("Passphrase of the stored keys", type="password", key=field, autocomplete="off")
+    st.button("Unlock the keys", key="settings.unlock", icon=":material/lock_open:", on_click=unlock)
 
 
 # --- fallbacks ---

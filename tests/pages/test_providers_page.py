@@ -110,6 +110,25 @@ def test_a_key_goes_into_the_key_file(visit: Visit, server: FaultServer, tmp_pat
     assert not [p for p in (tmp_path / "data").rglob("*") if p.is_file() and KEY.encode() in p.read_bytes()]
 
 
+def test_stored_keys_are_unlocked_after_a_restart(visit: Visit, server: FaultServer) -> None:
+    """A new start asks for the passphrase; a wrong one is a sentence, the right one makes the provider usable."""
+    from pages.parts import shared
+
+    page = fill(visit("settings"), server.openai_url)
+    field(page, "where").set_value("Key file, encrypted")
+    page.run()
+    field(page, "passphrase").set_value("a long passphrase")
+    click(page.run(), "add")
+    shared.close_bench()
+    page = visit("settings")
+    assert "not usable" in page.drawn("settings.provider.fault")
+    for passphrase in ("a wrong one", "a long passphrase"):
+        next(w for w in page.test.text_input if (w.key or "").startswith("unlock.")).set_value(passphrase)
+        page.press("Unlock the keys")
+        assert bool(page.boxes()) == (passphrase == "a wrong one")
+    assert "ready" in page.drawn("settings.provider.fault")
+
+
 def test_another_address_drops_the_key(visit: Visit, server: FaultServer) -> None:
     """The key was entered for the first address, and the page says so before."""
     page = added(visit("settings"), server)
