@@ -1,4 +1,4 @@
-"""The command line: `rag ingest | search | ask | usage | doctor | provider`.
+"""The command line: `rag ingest | search | ask | eval | usage | doctor | provider`.
 
 Exit codes: 0 done, 1 an expected failure (one sentence on stderr), 2 wrong usage, 3 some files failed (each listed). With `--json`
 only JSON goes to stdout; progress and messages go to stderr.
@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +19,7 @@ import click
 
 import rag
 from rag import RagError
+from rag.cli.evaluation import evaluate
 from rag.cli.providers import provider
 from rag.cli.show import (
     answer_json,
@@ -29,7 +31,7 @@ from rag.cli.show import (
     record_json,
     search_json,
 )
-from rag.types import SearchOptions
+from rag.types import RestartEvent, SearchOptions, TextEvent
 
 if TYPE_CHECKING:
     from rag.jobs import Job
@@ -54,8 +56,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     except RagError as error:
         _fail(str(error), 1)
-    except ValueError as error:
-        _fail(f"{error}.".replace("..", "."), 2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away; nothing is wrong
         sys.exit(1)
@@ -119,7 +119,7 @@ def ingest(paths: tuple[Path, ...], collection: str | None, data: Path | None, a
     if any(f.status in ("failed", "empty") for f in report.files):
         sys.exit(3)
     if report.stopped:
-        sys.exit(1)
+        raise RagError("Stopped; what is listed is in, the other files are not. Run it again to go on.")
 
 
 def _collection_made(bench: rag.Workbench, name: str | None) -> str | None:
@@ -194,15 +194,21 @@ def search(
 
 
 def _questions(path: Path) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+    try:
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")  # only these end a line of JSONL
+    except UnicodeDecodeError:
+        raise RagError(f"{path} is not UTF-8 text; save it as UTF-8 and try again.") from None
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-            text = row if isinstance(row, str) else row.get("text") or row["question"]
-        except (ValueError, KeyError, AttributeError, TypeError):
+            text = row if isinstance(row, str) else row["text" if "text" in row else "question"]
+        except (ValueError, KeyError, TypeError):
             raise RagError(f'Line {number} of {path} is not JSON with a "text" or "question"; correct it.') from None
-        yield number, str(text)
+        if not isinstance(text, str):
+            raise RagError(f"The question in line {number} of {path} is not text; correct it.")
+        yield number, text
 
 
 def _document_ids(bench: rag.Workbench, collection: str | None, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -210,7 +216,8 @@ def _document_ids(bench: rag.Workbench, collection: str | None, names: tuple[str
     held = bench.catalog.documents(target.id)
     found: list[str] = []
     for name in names:
-        ids = [d.id for d in held if name in (d.name, d.id)]
+        wanted = unicodedata.normalize("NFC", name).casefold()
+        ids = [d.id for d in held if wanted in (unicodedata.normalize("NFC", d.name).casefold(), d.id)]
         if not ids:
             known = ", ".join(d.name for d in held[:10])
             raise RagError(
@@ -254,8 +261,11 @@ def ask(
         result = rag.search(bench, question, collection=collection, options=options)
         stream = rag.generate(bench, result, options=rag.GenerateOptions(model=model, fallbacks=fallbacks or None))
         if not as_json:
-            for piece in stream.tail():
-                click.echo(piece, nl=False)
+            for event in stream:
+                if isinstance(event, TextEvent):
+                    click.echo(event.text, nl=False)
+                elif isinstance(event, RestartEvent):
+                    click.echo("\n(what stands above is void: the model begins again)\n")
         answer = stream.wait()
     if answer.finish == "failed":
         raise RagError(answer.error)
@@ -314,6 +324,7 @@ def _opened(data: Path | None, repair: bool) -> rag.Workbench:
     """Own the folder when it is free; look at it read-only beside the process that owns it."""
     from rag.errors import StoreInUseError
 
+    rag.open_workbench(data, read_only=True).close()  # raises where nothing is: a look makes no folder
     try:
         return rag.open_workbench(data)
     except StoreInUseError:
@@ -323,3 +334,4 @@ def _opened(data: Path | None, repair: bool) -> rag.Workbench:
 
 
 cli.add_command(provider)
+cli.add_command(evaluate)
