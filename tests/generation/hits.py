@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 
 from rag.generation.citations import CitationReader
 from rag.types import Chunk, Citation, CitationEvent, Document, Hit, Page, Parts, TextEvent
 
 
 def document(name: str, text: str, number: int = 1) -> Document:
-    return Document(f"{number:064x}", name, "text/plain", text, pages=(Page(1, 0, len(text)),))
+    return Document(
+        sha256(f"{number} {name}".encode()).hexdigest(), name, "text/plain", text, pages=(Page(1, 0, len(text)),)
+    )
 
 
 def hit(doc: Document, text: str, rank: int = 1, heading: str = "") -> Hit:

@@ -40,7 +40,9 @@ def agreement(claim: Amount, source: Amount) -> Agreement:
             pair = _comparable(one, other, claim, source)
             if pair is not None:
                 found.add(_values(*pair, claim, source))
-            elif _digits(one) == _digits(other) and one.dimension != other.dimension:
+            if one.size != other.size and _digits(one) == _digits(other) and one.dimension == other.dimension:
+                found.add("other_unit")  # 2,500 t and 2,500 kg
+            elif pair is None and _digits(one) == _digits(other) and one.dimension != other.dimension:
                 found.add("other_unit")
     ranked: tuple[Agreement, ...] = ("same", "opposite_bound", "other_unit", "vaguer")
     return next((a for a in ranked if a in found), "different")

@@ -20,6 +20,7 @@ from rag.types import FigureCheck, FigureKind, FigureVerdict
 _SAME_SUBJECT = 0.4
 """Share of a sentence's words from which on a passage is taken to speak of the same, so that its number contradicts."""
 _SAME_EVENT = 0.5
+_PARTICULAR = 100
 LONGEST = 1200
 """Characters of a sentence that are looked at."""
 _MOST_FIGURES = 24
@@ -134,13 +135,18 @@ def _amounts_in(sentence: Sentence, claim: Mention, passage: Passage) -> Iterato
             yield replace(verdict, marker=passage.marker, overlap=overlap + 1)
         elif how == "vaguer":
             yield _Found("not_found", text, passage.marker)
-        elif how in ("other_unit", "opposite_bound") and overlap >= _SAME_SUBJECT / 2:
+        elif how in ("other_unit", "opposite_bound") and (overlap >= _SAME_SUBJECT / 2 or _is_telling(claim.amount)):
             rivals.append(_Found("contradicted", text, passage.marker, overlap + 0.5))
         elif overlap >= _SAME_SUBJECT and comparable(claim.amount, source.amount):
             rivals.append(_Found("contradicted", text, passage.marker, overlap))
     yield from rivals
     if (ends := _both_ends(claim.amount, passage)) or (ends := _as_written(sentence, claim.amount, passage)):
         yield _Found("supported", ends, passage.marker)
+
+
+def _is_telling(amount: Amount) -> bool:
+    """Tell whether a number is too particular to stand in a passage by chance: 2,500 rather than 12."""
+    return amount.readings[0].low / amount.readings[0].size >= _PARTICULAR
 
 
 def _conflict(sentence: Sentence, claim: Mention, source: Mention, passage: Passage) -> _Found:
