@@ -62,7 +62,8 @@ def _load_samples(bench: Workbench) -> None:
 
 def _start(bench: Workbench, files: Sequence[Upload], target: Collection) -> None:
     """Add the files in the background, and empty the uploader."""
-    rag.start_ingest(bench, files, collection=target)
+    job = rag.start_ingest(bench, files, collection=target)
+    job.subject = target.id
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
     st.session_state.pop("documents.questions", None)
 

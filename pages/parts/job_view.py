@@ -27,6 +27,12 @@ def put_away(job: Job[Any]) -> None:
     st.session_state.setdefault("jobs.seen", set()).add(job.id)
 
 
+def working_on(bench: Workbench, collection_id: str, *kinds: str) -> Job[Any] | None:
+    """Return a running job of these kinds that works on the collection, or does not tell on which it does."""
+    running = (job for job in bench.jobs.running() if job.kind in kinds)
+    return next((job for job in running if job.subject in ("", collection_id)), None)
+
+
 def summary(bench: Workbench) -> None:
     """Name the running jobs in the sidebar, whatever page is open; the page reruns once they have ended."""
     jobs = [job for job in bench.jobs.running() if job.kind not in _QUIET]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import rag
-from pages.parts import chunk_view, shared
+from pages.parts import chunk_view, job_view, shared
 from pages.parts.live_slider import live_slider
 from pages.parts.safe_text import draw, el, label, say, visible
 from rag import ChunkOptions, RagError, Upload, Workbench
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 @st.fragment
 def show(bench: Workbench, target: Collection, files: Sequence[Upload], *, add: Add) -> None:
     """Draw the chunks of one file as the sliders move; only this part of the page reruns."""
+    try:
+        target = bench.catalog.collection(target.name)  # documents may have come in since the page was drawn
+    except RagError as error:
+        say("error", error)
+        return
     st.subheader("How the text will be cut")
     controls, sheet = st.columns([1, 2.3], gap="large")
     with controls:
@@ -93,7 +98,7 @@ def _draw_preview(found: Any, options: ChunkOptions, controls: Any, area: Any) -
 def _offer(bench: Workbench, target: Collection, files: Sequence[Upload], options: ChunkOptions, add: Add) -> None:
     """Offer to add the files with what is on screen; a filled collection keeps the options it was made with."""
     what = shared.count(len(files), "document")
-    if options == target.options or not target.chunks:
+    if options == target.options or _may_change(bench, target):
         if st.button(
             f"Add {what} to {label(target.name, 30)}",
             type="primary",
@@ -101,20 +106,27 @@ def _offer(bench: Workbench, target: Collection, files: Sequence[Upload], option
             width="stretch",
             key="preview.add",
         ):
-            add(bench, files, _with_options(bench, target, options))
+            ready = _with_options(bench, target, options)
+            if ready is not None:
+                add(bench, files, ready)
             st.rerun()
         return
     kept = target.options
+    made_with = f"{kept.chunk_size_tokens} tokens and {kept.overlap_tokens} overlap"
     st.caption(
-        f"**{label(target.name, 40)}** was made with {kept.chunk_size_tokens} tokens and {kept.overlap_tokens} overlap. "
+        f"**{label(target.name, 40)}** {'was' if target.documents else 'is being'} made with {made_with}. "
         "All its chunks are made alike, so other options go into a new collection."
     )
     proposed = f"{target.name} {options.chunk_size_tokens}/{options.overlap_tokens}"
     name = st.text_input("New collection", proposed, key=f"preview.name.{proposed}", max_chars=60)
     if st.button(
-        "Add to the new collection", type="primary", icon=":material/add:", width="stretch", key="preview.add"
+        "Add to the new collection", type="primary", icon=":material/add:", width="stretch", key="preview.add_to_new"
     ):
-        made = bench.create_collection(name.strip(), options=options, embedding_model=target.embedding_model)
+        try:
+            made = bench.create_collection(name.strip(), options=options, embedding_model=target.embedding_model)
+        except RagError as error:
+            say("warning", error)
+            return
         add(bench, files, made)
         shared.choose(made.name)
         st.rerun()
@@ -123,9 +135,17 @@ def _offer(bench: Workbench, target: Collection, files: Sequence[Upload], option
         st.rerun()
 
 
-def _with_options(bench: Workbench, target: Collection, options: ChunkOptions) -> Collection:
-    """Return the collection, made anew with these options when it is empty and has others."""
-    if options == target.options:
-        return target
-    bench.catalog.delete_collection(target.name)
-    return bench.create_collection(target.name, options=options, embedding_model=target.embedding_model)
+def _may_change(bench: Workbench, target: Collection) -> bool:
+    """Tell whether the collection may take other options: it holds nothing, and nothing is on its way into it."""
+    return not target.documents and job_view.working_on(bench, target.id, "ingest", "build") is None
+
+
+def _with_options(bench: Workbench, target: Collection, options: ChunkOptions) -> Collection | None:
+    """Return the collection as it is now, with these options; None when it can no longer take them.
+
+    What the page knew of it may be old: another visitor may have filled it, or be about to.
+    """
+    now = bench.catalog.collection(target.name)
+    if options == now.options:
+        return now
+    return bench.catalog.set_options_if_empty(now.name, options) if _may_change(bench, now) else None

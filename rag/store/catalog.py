@@ -217,6 +217,14 @@ class Catalog:
         with self._write() as connection:
             collections.delete(connection, name)
 
+    def set_options_if_empty(self, name: str, options: ChunkOptions) -> Collection | None:
+        """Give a collection other chunk options and return it; None, and nothing changed, when it holds documents or chunks.
+
+        Raises `CollectionNotFoundError`.
+        """
+        with self._write() as connection:
+            return collections.set_options_if_empty(connection, name, options)
+
     def rename_collection(self, old: str, new: str) -> Collection:
         """Give a collection another name. Raises `CollectionNotFoundError` and `CollectionExistsError`."""
         with self._write() as connection:

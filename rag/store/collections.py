@@ -93,6 +93,19 @@ def delete(connection: Connection, name: str) -> None:
     connection.execute(sa.delete(schema.collections).where(schema.collections.c.id == collection_id))
 
 
+def set_options_if_empty(connection: Connection, name: str, options: ChunkOptions) -> Collection | None:
+    """Give a collection that holds nothing other chunk options; None when it holds something. Raises `CollectionNotFoundError`."""
+    found = by_name(connection, name)
+    if found.documents or found.chunks:
+        return None
+    connection.execute(
+        sa.update(schema.collections)
+        .where(schema.collections.c.id == found.id)
+        .values(chunk_size_tokens=options.chunk_size_tokens, overlap_tokens=options.overlap_tokens)
+    )
+    return by_name(connection, name)
+
+
 def set_threshold(connection: Connection, name: str, value: float, calibration: Calibration | None) -> None:
     """Set the default threshold; what was kept of an earlier measurement goes. Raises `CollectionNotFoundError`."""
     table = schema.collections

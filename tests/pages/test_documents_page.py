@@ -81,6 +81,39 @@ def test_an_empty_collection_takes_the_options_on_screen(visit: Visit) -> None:
     assert [80] == [c.options.chunk_size_tokens for c in page.bench.catalog.collections()]
 
 
+def test_a_collection_filled_meanwhile_keeps_its_documents(visit: Visit) -> None:
+    """A page that was drawn while the collection was empty cannot empty it, nor mix chunks of two kinds into it."""
+    import rag
+    from pages.parts import preview
+
+    page = visit("documents").drop(("tower.txt", TEXT))
+    stale = page.bench.collection()
+    rag.ingest(page.bench, [rag.Upload("other.txt", TEXT + b"More.")])
+    filled = page.bench.collection()
+    assert preview._with_options(page.bench, stale, rag.ChunkOptions(80)) is None
+    assert filled == page.bench.collection() and 1 == filled.documents
+    slide(page, "size", 80.0)
+    assert any(b.label == "Add to the new collection" for b in page.test.button)
+
+
+def test_a_collection_that_is_being_filled_keeps_its_options(visit: Visit) -> None:
+    """While files are on their way into an empty collection, other options are offered a new one."""
+    from threading import Event
+
+    import rag
+    from pages.parts import preview
+
+    page = visit("documents").drop(("tower.txt", TEXT))
+    target, go_on = page.bench.collection(), Event()
+    page.bench.jobs.start("ingest", "Adding", lambda job: go_on.wait(60), subject=target.id)
+    try:
+        assert preview._with_options(page.bench, target, rag.ChunkOptions(80)) is None
+        slide(page, "size", 80.0)
+        assert any(b.label == "Add to the new collection" for b in page.test.button)
+    finally:
+        go_on.set()
+
+
 def test_samples_lead_to_questions(visit: Visit) -> None:
     """One click brings three documents and questions that open Ask."""
     page = visit("documents").press("Load samples").finish("ingest")

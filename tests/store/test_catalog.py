@@ -324,6 +324,20 @@ def test_the_threshold_of_a_collection_can_be_set(catalog: Catalog) -> None:
         catalog.set_threshold("main", 1.3)
 
 
+def test_only_an_empty_collection_takes_other_options(catalog: Catalog) -> None:
+    """Options change while nothing was made with them; a collection that holds a document is left exactly as it is."""
+    main = collection(catalog)
+    changed = catalog.set_options_if_empty(main.name, ChunkOptions(80, 10))
+    assert replace(main, options=ChunkOptions(80, 10)) == changed == catalog.collection(main.name)
+
+    put(catalog, main, "a.txt", words(1, 200))
+    before = catalog.collection(main.name)
+    assert catalog.set_options_if_empty(main.name, ChunkOptions(120)) is None
+    assert before == catalog.collection(main.name)
+    with pytest.raises(CollectionNotFoundError):
+        catalog.set_options_if_empty("gone", ChunkOptions())
+
+
 def test_deleting_a_collection_keeps_documents_and_vectors(catalog: Catalog) -> None:
     """Another collection can be built at once from the library, without embedding again."""
     main = collection(catalog)
