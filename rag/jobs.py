@@ -45,10 +45,12 @@ class Progress:
 class Job(Generic[T]):
     """One piece of background work: its progress, its end and its result. Safe to read from any thread."""
 
-    def __init__(self, kind: str, title: str) -> None:
+    def __init__(self, kind: str, title: str, subject: str = "") -> None:
         self.id = uuid.uuid4().hex[:12]
         self.kind = kind
         self.title = title
+        self.subject = subject
+        """Id of what it works on, where two at once would be in each other's way."""
         self.state: State = "running"
         self.error = ""
         """One sentence for the user; empty unless the job failed."""
@@ -123,9 +125,9 @@ class Jobs:
         self._jobs: OrderedDict[str, Job[Any]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def start(self, kind: str, title: str, work: Callable[[Job[T]], T]) -> Job[T]:
+    def start(self, kind: str, title: str, work: Callable[[Job[T]], T], *, subject: str = "") -> Job[T]:
         """Run `work(job)` in a thread and return its job at once."""
-        job: Job[T] = Job(kind, title)
+        job: Job[T] = Job(kind, title, subject)
         with self._lock:
             self._jobs[job.id] = job
             self._forget_old()

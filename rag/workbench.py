@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,9 +22,9 @@ from rag.errors import (
     CollectionNotFoundError,
     EmbeddingModelMismatchError,
     ModelUnavailableError,
-    StoreError,
     StoreReadOnlyError,
 )
+from rag.indexing import IndexOwner
 from rag.jobs import Job, Jobs
 from rag.providers.base import Embedder
 from rag.recent import Recent
@@ -83,9 +82,8 @@ class Workbench:
         self.write_lock = threading.RLock()
         """Held while a document goes in or out: catalog and index move together."""
         self._lock = lock
-        self._index: VectorIndex | None = None
-        self._index_lock = threading.RLock()
-        self._index_problem = ""
+        self.index_owner = IndexOwner(catalog, settings.data_dir) if lock else None
+        """None when opened for reading: only the owner of the folder touches the index."""
         self._tables: Recent[str, VectorTable] = Recent(4)
         self._gateway: Gateway | None = None
         self._remote_embedders: Recent[tuple[str, str, str], Embedder] = Recent(16)
@@ -119,12 +117,8 @@ class Workbench:
         for stream in self.answers.values():
             stream.stop()
         self._close_gateway()
-        with self._index_lock:
-            if self._index is not None:
-                self._index.close()
-                self._index = None
-        if self._lock is not None and self.jobs.running() == []:
-            self.catalog.set_setting("unclean", False)
+        if self.index_owner:
+            self.index_owner.close()
         self.catalog.close()
         if self._lock is not None:
             self._lock.release()
@@ -293,27 +287,12 @@ class Workbench:
     @property
     def index(self) -> VectorIndex | None:
         """The approximate index; None when read-only, while it is being opened, or when it cannot be used: search exactly then."""
-        return self._ready_index(wait=False)
-
-    def _ready_index(self, *, wait: bool) -> VectorIndex | None:
-        """Return the index, opened at its first use; opening after a crash takes seconds, which only writers wait for."""
-        if self.read_only or self._index_problem or not self._index_lock.acquire(blocking=wait):
-            return None
-        try:
-            if self._index is None and not self._index_problem:
-                self._open_index()
-            return self._index
-        finally:
-            self._index_lock.release()
-
-    @property
-    def index_is_open(self) -> bool:
-        return self._index is not None
+        return self.index_owner.now() if self.index_owner else None
 
     @property
     def index_problem(self) -> str:
         """Why the index cannot be used, as a sentence; empty while it can."""
-        return self._index_problem
+        return self.index_owner.problem if self.index_owner else ""
 
     def index_ready(self, collection_id: str) -> bool:
         """Tell whether the index holds exactly the collection's vectors, so that it may answer."""
@@ -324,34 +303,8 @@ class Workbench:
 
     def index_failed(self, error: Exception) -> None:
         """Stop using the index: search goes on exactly, and the catalog rebuilds it at the next start or on request."""
-        log.error("index unusable: %s", error)
-        self._index_problem = "The search index is damaged; answers come from exact search until it is rebuilt."
-        self.catalog.set_setting("unclean", True)
-
-    def _open_index(self) -> None:
-        from rag.store import sync
-        from rag.store.chroma import ChromaIndex
-
-        try:
-            if self.catalog.setting("unclean", False):
-                sync.repair_after_crash(self.catalog, self.data_dir)
-            self.catalog.set_setting("unclean", True)
-            self._index = ChromaIndex(sync.index_folder(self.catalog, self.data_dir))
-        except StoreError as error:
-            self.index_failed(error)
-
-    @contextmanager
-    def index_replaced(self) -> Iterator[None]:
-        """Do without the index for as long as something puts another in its place: questions are searched exactly."""
-        self._index_problem = "The search index is being rebuilt; answers come from exact search until it is done."
-        with self._index_lock:
-            if self._index is not None:
-                self._index.close()
-                self._index = None
-        try:
-            yield
-        finally:
-            self._index_problem = ""
+        if self.index_owner:
+            self.index_owner.failed(error)
 
     def warm_up(self) -> Job[None]:
         """Load models and index in the background, and bring the index up to date with the catalog."""
@@ -371,19 +324,17 @@ class Workbench:
             except ModelUnavailableError as error:
                 log.warning("%s", error)
 
-    def sync_index(self, collection: Collection | None = None, *, stop: Stop = never) -> None:
-        """Bring the index up to date with the catalog, for one collection or for all. A failing index stops nothing else."""
-        from rag.store import sync
-
+    def sync_index(
+        self,
+        collection: Collection | None = None,
+        *,
+        on_done: Callable[[int], None] | None = None,
+        stop: Stop = never,
+    ) -> None:
+        """Bring the index up to date with the catalog, for one collection or for all."""
         for each in [collection] if collection else self.catalog.collections():
-            index = self._ready_index(wait=True)
-            if index is None or not each.embedding_model:
-                continue
-            try:
-                with self.write_lock:
-                    sync.sync(self.catalog, index, each.id, stop=stop)
-            except StoreError as error:
-                self.index_failed(error)
+            if self.index_owner:
+                self.index_owner.sync(each, on_done=on_done, stop=stop)
 
     def require_writable(self) -> None:
         """Raise `StoreReadOnlyError` when the workbench was opened for reading."""

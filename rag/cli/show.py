@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -106,7 +107,7 @@ def answer_json(question: str, answer: Answer) -> dict[str, Any]:
             }
             for c in answer.citations
         ],
-        "checks": [],
+        "checks": [asdict(check) for check in answer.checks],
         "usage": {
             "input_tokens": answer.usage.input_tokens,
             "output_tokens": answer.usage.output_tokens,

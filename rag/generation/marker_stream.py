@@ -26,7 +26,6 @@ _BEFORE_RAISED = frozenset('.,;:!?"”’»)')
 CODE_SPAN_LIMIT = 400
 """Characters after which an opening backtick is taken for what it looks like."""
 _QUOTED_TAIL = 48
-_QUOTES = '"“”„«»'
 
 
 class MarkerStream:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.errors import RagError, StoppedError
+from rag.errors import CollectionInUseError, CollectionNotFoundError, RagError, StoppedError, StoreError
 from rag.ingestion.intake import add_document
-from rag.ingestion.reporting import Reporter
+from rag.ingestion.reporting import Placed, Reporter
 from rag.jobs import Job
 from rag.store import sync
 from rag.types import ChunkOptions, Collection, FileReport, Health, IngestReport, Usage
@@ -27,56 +27,76 @@ def build_collection(
     """
     collection = bench.create_collection(name, options=options, embedding_model=embedding_model)
     ids = [d.id for d in bench.catalog.documents()] if document_ids is None else list(document_ids)
-    return bench.jobs.start("build", f"Building {name}", lambda job: _fill(bench, collection, ids, job))
+    return _start(bench, collection, ids, f"Building {name}")
 
 
 def fill_collection(bench: Workbench, name: str) -> Job[IngestReport]:
-    """Add the documents of the library that a collection does not hold yet, in the background: goes on after a stop."""
+    """Add the documents of the library that a collection does not hold yet, in the background: goes on after a stop.
+
+    Raises `CollectionInUseError` while another such job works on it: the same texts would be embedded, and paid, twice.
+    """
     bench.require_writable()
     collection = bench.collection(name)
     held = {d.id for d in bench.catalog.documents(collection.id)}
     ids = [d.id for d in bench.catalog.documents() if d.id not in held]
-    return bench.jobs.start("build", f"Filling {name}", lambda job: _fill(bench, collection, ids, job))
+    return _start(bench, collection, ids, f"Filling {name}")
+
+
+def _start(bench: Workbench, collection: Collection, ids: Sequence[str], title: str) -> Job[IngestReport]:
+    if any(job.subject == collection.id for job in bench.jobs.running("build")):
+        raise CollectionInUseError(f"{collection.name} is being built already; wait for it, or stop it first.")
+    return bench.jobs.start("build", title, lambda job: _fill(bench, collection, ids, job), subject=collection.id)
 
 
 def _fill(bench: Workbench, collection: Collection, ids: Sequence[str], report: Reporter) -> IngestReport:
+    """Add documents one by one; a document that fails leaves the others, a collection or folder that is gone ends it all."""
     files: list[FileReport] = []
     tokens, stopped = 0, False
-    for document_id in ids:
+    names = bench.catalog.names(ids)
+    for number, document_id in enumerate(ids, 1):
+        name = names.get(document_id, document_id[:12])
         try:
-            document = bench.catalog.document(document_id)
             if report.stopping():
                 raise StoppedError("Stopped.")
-            chunks, used = add_document(bench, collection, document, bench.catalog.file(document_id), report)
+            bench.collection(collection.name)  # deleted meanwhile: nothing more is embedded for it
+            document = bench.catalog.document(document_id)
+            data = bench.catalog.file(document_id)
+            place = Placed(report, f"({number} of {len(ids)})")
+            chunks, used = add_document(bench, collection, document, data, place)
             bench.sync_index(collection)
             tokens += used
-            files.append(
-                FileReport(document.name, "added", document_id=document_id, chunks=chunks, pages=len(document.pages))
-            )
+            files.append(FileReport(name, "added", document_id=document_id, chunks=chunks, pages=len(document.pages)))
         except StoppedError:
             stopped = True
             break
+        except (CollectionNotFoundError, StoreError):
+            raise
         except RagError as error:
-            files.append(FileReport(document_id[:12], "failed", str(error), document_id=document_id))
+            files.append(FileReport(name, "failed", str(error), document_id=document_id))
     return IngestReport(tuple(files), collection.name, Usage(input_tokens=tokens), stopped)
 
 
 def rebuild_index(bench: Workbench) -> Job[None]:
-    """Build the index anew from the catalog, in the background; questions are answered by exact search meanwhile."""
+    """Build the index anew from the catalog, in the background; questions are answered by exact search meanwhile.
+
+    Stopped half-way, the rest is taken up by the next document that comes in, or at the next start.
+    """
     bench.require_writable()
+    return bench.jobs.start("rebuild", "Rebuilding the index", lambda job: rebuild(bench, job))
 
-    def work(job: Job[None]) -> None:
-        job.begin(sum(c.chunks for c in bench.catalog.collections() if c.embedding_model), "chunks", "Rebuilding")
-        with bench.write_lock, bench.index_replaced():
-            sync.rebuild(bench.catalog, bench.data_dir, on_done=job.advance, stop=job.stopping)
 
-    return bench.jobs.start("rebuild", "Rebuilding the index", work)
+def rebuild(bench: Workbench, report: Reporter) -> None:
+    """Put an empty index in place of the present one and fill it from the catalog."""
+    assert bench.index_owner is not None
+    report.begin(sum(c.chunks for c in bench.catalog.collections() if c.embedding_model), "chunks", "Rebuilding")
+    bench.index_owner.start_over()
+    bench.sync_index(on_done=report.advance, stop=report.stopping)
 
 
 def health(bench: Workbench, name: str) -> Health:
     """Tell whether catalog and index of a collection agree."""
     collection = bench.collection(name)
-    report = sync.check(bench.catalog, bench.index, collection)
+    report = sync.check(bench.catalog, bench.index_owner.opened() if bench.index_owner else None, collection)
     if bench.index_problem and bench.index_problem not in report.problems:
         return Health(
             report.collection, report.chunks, report.vectors, report.indexed, report.pending,

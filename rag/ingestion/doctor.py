@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from rag import providers
-from rag.ingestion.building import health
+from rag.ingestion.building import health, rebuild
+from rag.ingestion.reporting import Silent
 from rag.store import sync
 from rag.store.probe import probe
 from rag.types import Health
@@ -33,8 +34,7 @@ def doctor(bench: Workbench, *, repair: bool = False) -> Diagnosis:
     if not repair or all(c.ok for c in before.collections):
         return before
     bench.require_writable()
-    with bench.write_lock, bench.index_replaced():
-        sync.rebuild(bench.catalog, bench.data_dir)
+    rebuild(bench, Silent())
     after = _look(bench)
     mended = tuple(
         h.collection for h, now in zip(before.collections, after.collections, strict=True) if now.ok and not h.ok
@@ -62,8 +62,10 @@ def _look(bench: Workbench) -> Diagnosis:
 
 def _broken_index(bench: Workbench) -> tuple[str, ...]:
     """Look at an index that is not open from a child process: opening a damaged one could crash this one."""
-    folder = sync.index_folder(bench.catalog, bench.data_dir) if not (bench.read_only or bench.index_is_open) else None
-    return probe(bench.catalog, folder) if folder is not None and folder.exists() else ()
+    if bench.index_owner is None or bench.index_owner.is_open:
+        return ()
+    folder = sync.index_folder(bench.catalog, bench.data_dir)
+    return probe(bench.catalog, folder) if folder.exists() else ()
 
 
 def _without_index(bench: Workbench, name: str, problems: tuple[str, ...]) -> Health:

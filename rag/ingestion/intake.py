@@ -261,10 +261,10 @@ def _put(
 
 def _known(bench: Workbench, name: str, target: Collection, document_id: str) -> FileReport:
     kept = bench.catalog.names([document_id])[document_id]
-    info = next(d for d in bench.catalog.documents(target.id) if d.id == document_id)
+    pages = len(bench.catalog.document(document_id).pages)
     message = "It is in the collection already." if kept == name else f"It is in the collection already, as {kept}."
     chunks = len(bench.catalog.chunks_of(target.id, document_id))
-    return FileReport(name, "known", message, document_id=document_id, chunks=chunks, pages=info.pages)
+    return FileReport(name, "known", message, document_id=document_id, chunks=chunks, pages=pages)
 
 
 def _own_name(name: str, document_id: str, taken: dict[str, str]) -> str:

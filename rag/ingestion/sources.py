@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -32,9 +33,13 @@ def _below(folder: Path) -> Iterator[Path]:
 
 def load(path: Path, limit_bytes: int) -> Upload:
     try:
-        if path.stat().st_size > limit_bytes:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnreadableDocumentError(f"{path} is not an ordinary file; give files or folders.")
+        with path.open("rb") as file:
+            data = file.read(limit_bytes + 1)
+        if len(data) > limit_bytes:
             raise DocumentTooLargeError(too_large(path.name, limit_bytes))
-        return Upload(path.name, path.read_bytes())
+        return Upload(path.name, data)
     except FileNotFoundError:
         raise DocumentError(f"{path} does not exist; check the path.") from None
     except OSError as error:

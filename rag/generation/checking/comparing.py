@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from rag.generation.checking.amounts import Amount, Reading
+from rag.generation.checking.reading import Amount, Reading
 from rag.generation.checking.units import COUNT, MONEY, NONE, same_things
 
 Agreement = Literal["same", "vaguer", "other_unit", "opposite_bound", "different"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.generation.checking.amounts import Amount
+from rag.generation.checking.reading import Amount
 from rag.generation.checking.words import told_stems
 from rag.store.keywords import terms
 

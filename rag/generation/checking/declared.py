@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rag.generation.checking.amounts import Amount, Reading
+from rag.generation.checking.reading import Amount, Reading
 from rag.generation.checking.tables import column, lines
 from rag.generation.checking.units import COUNT, MONEY, NONE, SCALES, Unit, currency_before, unit_at
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from functools import cached_property
 
-from rag.generation.checking.amounts import Amount, amounts
+from rag.generation.checking.amounts import amounts
 from rag.generation.checking.dates import DateMention, dates
 from rag.generation.checking.declared import with_declared_units
 from rag.generation.checking.mentions import Mention, mentions
 from rag.generation.checking.names import Tokens, capitals_inside
+from rag.generation.checking.reading import Amount
 from rag.generation.checking.tables import in_tables
 from rag.generation.checking.words import told_stems
 from rag.store.keywords import terms
@@ -60,10 +61,6 @@ class Passage:
     @cached_property
     def dates(self) -> list[DateMention]:
         return dates(self.text)
-
-    @cached_property
-    def context_dates(self) -> list[DateMention]:
-        return dates(self.context)
 
     @cached_property
     def amounts(self) -> list[Amount]:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.generation.checking.amounts import Amount, amounts
+from rag.generation.checking.amounts import amounts
 from rag.generation.checking.comparing import agreement, comparable, same_digits
 from rag.generation.checking.dates import DateMention, When, dates, says
 from rag.generation.checking.evidence import Passage
 from rag.generation.checking.mentions import Mention, is_denied_at, mentions
 from rag.generation.checking.names import Name, Tokens, find_name, folded, names, other_bearer
+from rag.generation.checking.reading import Amount
 from rag.generation.checking.rivals import parted_claims, said_of_another
 from rag.generation.checking.units import unheard_things
 from rag.generation.checking.words import told_stems

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rag.generation.checking.amounts import Amount
 from rag.generation.checking.cues import (
     BIG_CUT,
     COMPARES,
@@ -33,6 +32,7 @@ from rag.generation.checking.cues import (
     role,
 )
 from rag.generation.checking.dates import DateMention
+from rag.generation.checking.reading import Amount
 from rag.generation.checking.words import told_stems
 from rag.store.keywords import terms
 

@@ -100,11 +100,6 @@ class Tokens:
             places.setdefault(word, []).append(i)
         return places
 
-    @cached_property
-    def lower(self) -> frozenset[str]:
-        """Words that stand here in small letters."""
-        return frozenset(w for w, (a, b) in zip(self.words, self.spans, strict=True) if self.text[a:b].islower())
-
     def run(self, first: int, last: int) -> str:
         return self.text[self.spans[first][0] : self.spans[last][1]]
 

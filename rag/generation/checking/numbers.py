@@ -93,7 +93,7 @@ def numbers(text: str) -> Iterator[Number]:
     """Yield the numbers of a text, those in words after those in digits.
 
     >>> [n.value for n in numbers("1,213.5 or two hundred and five or two thirds or a dozen")]
-    [1213.5, 205.0, 0.6666666666666666, 12.0]
+    [1213.5, 0.6666666666666666, 205.0, 12.0]
     """
     taken: list[tuple[int, int]] = []
     for share in islice(_IN_EVERY.finditer(text), _FEW):
