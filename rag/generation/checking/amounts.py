@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from rag.generation.checking.numbers import Number, numbers
+from rag.generation.checking.numerals import Number, numbers
 from rag.generation.checking.reading import Amount, Hedge, Reading
 from rag.generation.checking.units import COUNT, LETTER_SCALES, MONEY, NONE, SCALES, Unit, currency_before, unit_at
 from rag.store.keywords import STOP_WORDS, terms
