@@ -1,10 +1,10 @@
 """Ask questions of a pile of documents and trust the answers.
 
-    >>> import rag
-    >>> bench = rag.open_workbench("data/workbench")            # doctest: +SKIP
-    >>> rag.ingest(bench, ["report.pdf"])                        # doctest: +SKIP
-    >>> result = rag.search(bench, "How much was spent?")        # doctest: +SKIP
-    >>> print(rag.generate(bench, result).wait().text)           # doctest: +SKIP
+>>> import rag
+>>> bench = rag.open_workbench("data/workbench")            # doctest: +SKIP
+>>> rag.ingest(bench, ["report.pdf"])                        # doctest: +SKIP
+>>> result = rag.search(bench, "How much was spent?")        # doctest: +SKIP
+>>> print(rag.generate(bench, result).wait().text)           # doctest: +SKIP
 """
 
 from __future__ import annotations

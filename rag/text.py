@@ -108,9 +108,7 @@ def _unwrapped(text: str, start: int, end: int) -> Iterator[Span]:
     if end - start > _UNWRAPPED_CHARACTERS:
         breaks = [start - 1, *(m.start() for m in _NEWLINE.finditer(text, start, end)), end]
         long = [b - a > _UNWRAPPED_CHARACTERS for a, b in itertools.pairwise(breaks)]
-        for at, before, after, last, following in zip(
-            breaks[1:-1], long, long[1:], breaks, breaks[2:], strict=False
-        ):
+        for at, before, after, last, following in zip(breaks[1:-1], long, long[1:], breaks, breaks[2:], strict=False):
             if (before or after) and not _goes_on(text[last + 1 : at], text[at + 1 : following]):
                 yield from _one(text, begin, at)
                 begin = at

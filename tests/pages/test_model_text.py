@@ -85,7 +85,10 @@ def test_any_text_can_be_drawn(source: str) -> None:
     """No text breaks the reader, and letters are never lost outside of addresses."""
     said = shown(source)
     if "(" not in source:
-        assert sum(c in "ab" for c in source) <= sum(c in "ab" for c in said) + source.count("`") * 120 + source.count("~") * 120
+        assert (
+            sum(c in "ab" for c in source)
+            <= sum(c in "ab" for c in said) + source.count("`") * 120 + source.count("~") * 120
+        )
 
 
 def test_extracts_are_not_read_as_markdown() -> None:
