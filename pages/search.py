@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import rag
-from pages.parts import hits, labelling, passage, set_menu, shared, tuning
+from pages.parts import address, hits, labelling, passage, set_menu, shared, tuning
 from pages.parts.live_slider import live_slider
 from pages.parts.safe_text import draw, el, say, visible
 from rag import RagError, SearchOptions, Workbench
@@ -57,18 +57,18 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
     if tuning.NEXT_QUESTION in st.session_state:
         st.rerun()  # the question's box is outside
     controls, results = st.columns([1, 2.35], gap="large")
+    address.read(bench, target)
     with controls:
         chosen = tuning.chooser(bench)
         set_menu.menu(bench, target, chosen)
         options = _options(bench, target)
+        advice = st.container()
     with results:
         set_menu.said()
         set_menu.report()
         evaluation = tuning.measured(bench, target, chosen, options, question) if chosen is not None else None
         if chosen is not None and evaluation is not None:
             tuning.show(target, chosen, evaluation, question)
-            with controls:
-                tuning.recommended(target, chosen, evaluation)
     if question:
         _one_question(bench, target, question, options, chosen, controls, results)
     elif chosen is None:
@@ -79,8 +79,12 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
                 "Choose a question set to see what each move does to all of its questions.",
                 key="search.hint",
             )
+    if chosen is not None and evaluation is not None:
+        with advice:  # last, because it takes longest, and the hits need not wait for it
+            tuning.recommended(target, chosen, evaluation)
     with controls:
         _keep_threshold(bench, target, options)
+        address.keep(target, question, options, chosen)
 
 
 def _one_question(

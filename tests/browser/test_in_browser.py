@@ -129,6 +129,7 @@ def test_an_answer_survives_a_reload(visitor: Visit) -> None:
 def test_a_hit_opens_in_a_drawer(visitor: Visit) -> None:
     """The page of a hit is shown beside the results, and closing leaves them as they were."""
     tab = visitor().go(LINK)
+    tab.page.locator(".card").first.wait_for()
     before = tab.page.locator(".card").all_inner_texts()
     tab.page.get_by_role("button", name="Open in document").first.click()
     tab.page.get_by_role("dialog").locator("img").first.wait_for(timeout=15_000)

@@ -114,3 +114,17 @@ def test_the_set_is_redrawn_quickly(visitor: Visit) -> None:
         tab.page.wait_for_timeout(150)
     assert -1 not in moves
     assert statistics.median(moves) < MOVE_BUDGET_MS
+
+
+def test_a_reload_brings_the_settings_back(visitor: Visit) -> None:
+    """The address carries set and sliders: after F5, which is a new session, the screen is the same."""
+    tab = chosen(visitor().go(LINK))
+    tab.page.locator(f".st-key-{threshold_key(tab)} input").focus()
+    for _ in range(5):
+        tab.page.keyboard.press("ArrowRight")
+    tab.idle(900)
+    shown = tab.text("search-results").splitlines()[1]
+    assert "threshold 0.47" in shown and "t=0.47" in tab.page.url
+    tab.page.reload()
+    tab.page.locator(".st-key-tuning-set-drawn .strip").wait_for(timeout=60_000)
+    assert shown == tab.idle(600).text("search-results").splitlines()[1]

@@ -251,3 +251,21 @@ def test_a_taken_name_is_one_sentence(tuned: Any) -> None:
     new.set_value("sample questions")
     tuned.run()
     assert any("already" in sentence for sentence in tuned.boxes())
+
+
+# --- the address ---
+
+
+def test_a_link_reproduces_the_screen(visit_with_samples: Visit) -> None:
+    """Question, set, mode, sliders and filter of a link are what the page opens with."""
+    sample_set(visit_with_samples("search").bench)
+    page = visit_with_samples("search", q=QUESTION, set="sample questions", mode="semantic", t="0.35", k="3", w="0.7")
+    page.finish("measure")
+    assert "semantic · top 3 · threshold 0.35" in page.drawn("search.results")
+    assert "Change since semantic · top 3 · threshold 0.35" in page.drawn("tuning.set.drawn")
+
+
+def test_a_broken_link_opens_the_page(visit_with_samples: Visit) -> None:
+    """What a link says wrongly is passed over."""
+    page = visit_with_samples("search", q=QUESTION, set="gone", mode="psychic", t="high", k="-4", only="zz")
+    assert "hybrid" in page.drawn("search.results") and "top 1 " in page.drawn("search.results")
