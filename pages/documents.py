@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -64,6 +65,7 @@ def _start(bench: Workbench, files: Sequence[Upload], target: Collection) -> Non
     """Add the files in the background, and empty the uploader."""
     job = rag.start_ingest(bench, files, collection=target)
     job.subject = target.id
+    job_view.own(job)
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
     st.session_state.pop("documents.questions", None)
 
@@ -112,8 +114,8 @@ def _library(bench: Workbench, target: Collection, previewing: bool) -> None:
         return
     st.subheader("Library")
     held = st.dataframe(
-        _table(bench, target, documents), hide_index=True, on_select="rerun", selection_mode="multi-row", key="library",
-        height="content" if len(documents) < 15 else 560, row_height=36,
+        _table(bench, target, documents), hide_index=True, on_select="rerun", selection_mode="multi-row",
+        key=_library_key(documents), height="content" if len(documents) < 15 else 560, row_height=36, placeholder="–",
         column_config={
             "Document": st.column_config.TextColumn(width=270),
             "Pages": st.column_config.NumberColumn(width="small"),
@@ -126,6 +128,12 @@ def _library(bench: Workbench, target: Collection, previewing: bool) -> None:
         _confirm_delete(bench, chosen)
     elif not chosen:
         st.caption("Tick rows to delete documents. Chunk options and models of collections: see Collections.")
+
+
+def _library_key(documents: Sequence[DocumentInfo]) -> str:
+    """Return the table's key, another one for other rows: ticks are kept by row number and would move to the next document."""
+    rows = "".join(d.id for d in documents)
+    return f"library.{hashlib.sha256(rows.encode()).hexdigest()[:12]}"
 
 
 def _table(bench: Workbench, target: Collection, documents: list[DocumentInfo]) -> pd.DataFrame:

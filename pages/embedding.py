@@ -15,6 +15,7 @@ from rag import ChunkOptions, RagError, Workbench
 if TYPE_CHECKING:
     from rag.types import Collection, Health
 
+_WORK = ("ingest", "build", "rebuild")  # jobs that a collection cannot be deleted, filled or rebuilt beside
 KEYWORDS_ONLY = "none (keyword search only)"
 
 
@@ -79,20 +80,29 @@ def _overview(known: list[Collection]) -> None:
 
 def _details(bench: Workbench, chosen: Collection) -> None:
     st.subheader(label(chosen.name, 60))
-    _health(_checked(bench, chosen), chosen)
+    _health(_checked(bench, chosen), chosen, rebuilding=bool(bench.jobs.running("rebuild")))
     waiting = len(bench.catalog.documents()) - chosen.documents
+    busy = _busy(bench, chosen)
     with st.container(horizontal=True):
         if waiting > 0:
             st.button(
                 f"Add {shared.count(waiting, 'missing document')}", icon=":material/playlist_add:",
-                on_click=_run, args=(rag.fill_collection, bench, chosen.name),
+                on_click=_run, args=(rag.fill_collection, bench, chosen.name), disabled=bool(busy), help=busy or None,
             )  # fmt: skip
         st.button(
-            "Rebuild the index", icon=":material/build:", on_click=_run, args=(rag.rebuild_index, bench),
-            help="Builds Chroma anew from the vectors in the catalog; nothing is embedded again. Searching goes on meanwhile.",
+            "Rebuild the index", icon=":material/build:", on_click=_run, args=(rag.rebuild_index, bench), disabled=bool(busy),
+            help=busy or "Builds Chroma anew from the vectors in the catalog; nothing is embedded again. Searching goes on meanwhile.",
         )  # fmt: skip
-        if st.button("Delete…", icon=":material/delete:", key="collection.delete"):
+        if st.button(
+            "Delete…", icon=":material/delete:", key="collection.delete", disabled=bool(busy), help=busy or None
+        ):
             _confirm_delete(bench, chosen)
+
+
+def _busy(bench: Workbench, chosen: Collection) -> str:
+    """Return why the collection has to be left alone now, as a sentence; empty when nothing works on it."""
+    job = job_view.working_on(bench, chosen.id, *_WORK)
+    return f"{label(job.title, 80)}: wait for its end, or stop it first." if job else ""
 
 
 def _checked(bench: Workbench, chosen: Collection) -> Health:
@@ -107,11 +117,14 @@ def _checked(bench: Workbench, chosen: Collection) -> Health:
     return health
 
 
-def _health(health: Health, chosen: Collection) -> None:
-    state = el("span.chip.good", "catalog and index agree") if health.ok else el("span.chip.bad", "needs attention")
+def _health(health: Health, chosen: Collection, *, rebuilding: bool) -> None:
+    if rebuilding:
+        state = el("span.chip", "being rebuilt: answers come from exact search")
+    else:
+        state = el("span.chip.good", "catalog and index agree") if health.ok else el("span.chip.bad", "needs attention")
     draw(
         el("div.row", state),
-        *(el("p", problem) for problem in health.problems),
+        *(el("p", problem) for problem in health.problems if not rebuilding),
         el(
             "div.facts",
             *(
@@ -132,7 +145,7 @@ def _health(health: Health, chosen: Collection) -> None:
 def _run(start: object, *args: object) -> None:
     """Start a job from a button; what keeps it from starting is said in a sentence."""
     try:
-        start(*args)  # type: ignore[operator]
+        job_view.own(start(*args))  # type: ignore[operator]
     except RagError as error:
         say("error", error)
 
@@ -150,7 +163,14 @@ def _confirm_delete(bench: Workbench, chosen: Collection) -> None:
 
 
 def _delete(bench: Workbench, name: str) -> None:
-    bench.catalog.delete_collection(name)
+    try:
+        if busy := _busy(bench, bench.catalog.collection(name)):  # since the question was asked
+            st.warning(busy)
+            return
+        bench.catalog.delete_collection(name)
+    except RagError as error:
+        say("error", error)
+        return
     shared.tidy_index(bench)
 
 
@@ -190,10 +210,11 @@ def _start_build(bench: Workbench, name: str, options: ChunkOptions, model: str,
         return
     chosen = "" if model == KEYWORDS_ONLY else model
     try:
-        rag.build_collection(bench, name, options=options, embedding_model=chosen, document_ids=ids)
+        job = rag.build_collection(bench, name, options=options, embedding_model=chosen, document_ids=ids)
     except RagError as error:
         say("warning", error)
         return
+    job_view.own(job)
     shared.choose(name)
     st.rerun()
 

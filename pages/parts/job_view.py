@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import streamlit as st
 
@@ -13,18 +14,36 @@ if TYPE_CHECKING:
     from rag.jobs import Job
 
 _REFRESH_S = 0.4
+_MINE, _PUT_AWAY = "jobs.mine", "jobs.seen"  # session keys of the ids of jobs
+_told: WeakSet[Job[Any]] = WeakSet()
+"""Jobs whose end some session has shown."""
 _QUIET = {"warm-up", "tidy"}  # of no interest to the user
 
 
 def latest(bench: Workbench, kind: str) -> Job[Any] | None:
-    """Return the newest job of that kind that the user has not put away; it outlives a page switch and a reload."""
+    """Return the newest job of that kind if it runs, or if its end is news here.
+
+    It is for a session that started the job or saw it run, until put away: pages may be switched meanwhile. An end that nobody
+    has seen yet, because the browser was closed, is for the next one that comes.
+    """
     job = next(iter(bench.jobs.recent(kind)), None)
-    return None if job is None or job.id in st.session_state.get("jobs.seen", ()) else job
+    if job is None or job.id in st.session_state.get(_PUT_AWAY, ()):
+        return None
+    if job.running or job not in _told:
+        own(job)
+    if not job.running:
+        _told.add(job)
+    return job if job.id in st.session_state.get(_MINE, ()) else None
+
+
+def own(job: Job[Any]) -> None:
+    """Show the job's end in this session."""
+    st.session_state.setdefault(_MINE, set()).add(job.id)
 
 
 def put_away(job: Job[Any]) -> None:
     """Do not show the job's end any longer in this session."""
-    st.session_state.setdefault("jobs.seen", set()).add(job.id)
+    st.session_state.setdefault(_PUT_AWAY, set()).add(job.id)
 
 
 def working_on(bench: Workbench, collection_id: str, *kinds: str) -> Job[Any] | None:

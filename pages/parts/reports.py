@@ -17,7 +17,11 @@ def show(report: IngestReport, *, key: str) -> None:
     """Draw the report: how many went in, then every file with why it did not."""
     went_in = sum(f.status in ("added", "replaced") for f in report.files)
     chunks = sum(f.chunks for f in report.files if f.status in ("added", "replaced"))
-    head = f"{count(went_in, 'document')} with {count(chunks, 'chunk')} added to {visible(report.collection, 40)}"
+    known = sum(f.status == "known" for f in report.files)
+    where = visible(report.collection, 40)
+    head = f"{count(went_in, 'document')} with {count(chunks, 'chunk')} added to {where}"
+    if known and known == len(report.files):
+        head = f"Nothing new: {count(known, 'file')} {'is' if known == 1 else 'are'} in {where} already"
     stopped = el("span.chip.warn", "stopped: the other files were left out") if report.stopped else None
     names = ("File", "", "Pages", "Chunks", "Time", "")
     titles = el("tr", *(el("th.num" if name in ("Pages", "Chunks", "Time") else "th", name) for name in names))

@@ -13,6 +13,10 @@ def slide(page: Any, name: str, value: float) -> None:
     page.pick(f"preview.{name}.{page.bench.collection().id}", value)
 
 
+def tick_first(page: Any) -> None:
+    page.pick(page.test.dataframe[0].proto.id.rpartition("-")[2], {"selection": {"rows": [0], "columns": [], "cells": []}})
+
+
 def test_an_empty_library_says_what_to_do(visit: Visit) -> None:
     """A first visitor reads how to begin."""
     assert "No documents yet" in visit("documents").drawn("documents.empty")
@@ -58,6 +62,7 @@ def test_known_and_replaced_files_are_told(visit: Visit) -> None:
     page = visit("documents").drop(("tower.txt", TEXT)).press("Add 1 document").finish("ingest")
     page.drop(("tower.txt", TEXT)).press("Add 1 document").finish("ingest")
     assert "tower.txt known" in page.drawn("documents.report")
+    assert "Nothing new: 1 file is in main already" in page.drawn("documents.report")
     page.drop(("tower.txt", TEXT + b"It was painted white.")).press("Add 1 document").finish("ingest")
     assert "tower.txt replaced" in page.drawn("documents.report")
     assert 1 == len(page.bench.catalog.documents())
@@ -114,6 +119,15 @@ def test_a_collection_that_is_being_filled_keeps_its_options(visit: Visit) -> No
         go_on.set()
 
 
+def test_ticks_do_not_move_to_other_documents(visit_with_samples: Visit) -> None:
+    """After a delete nothing is ticked: the row below does not inherit the tick of the one that went."""
+    page = visit_with_samples("documents")
+    tick_first(page)
+    page.press("Delete 1 document…").press("Delete for good")
+    assert 2 == len(page.bench.catalog.documents())
+    assert not any(b.label.startswith("Delete") for b in page.test.button)
+
+
 def test_samples_lead_to_questions(visit: Visit) -> None:
     """One click brings three documents and questions that open Ask."""
     page = visit("documents").press("Load samples").finish("ingest")
@@ -137,9 +151,19 @@ def test_a_hostile_name_stays_text(visit: Visit) -> None:
     assert len(name) <= 200 and "/" not in name
 
 
-def test_the_report_outlives_a_page_switch_and_a_reload(visit: Visit) -> None:
-    """The job belongs to the server: another page, or another session, finds its end."""
+def test_the_report_outlives_a_page_switch_and_greets_nobody_else(visit: Visit) -> None:
+    """The session that added finds the report until it is put away; a new tab or a reload does not get it again."""
     page = visit("documents").drop(("tower.txt", TEXT)).press("Add 1 document").finish("ingest")
     assert "tower.txt added" in page.go("usage").go("documents").drawn("documents.report")
-    assert "tower.txt added" in visit("documents").drawn("documents.report")
+    assert not visit("documents").has("documents.report")
     assert not page.press("Put away").has("documents.report")
+
+
+def test_a_report_that_nobody_saw_waits_for_the_next_visitor(visit: Visit) -> None:
+    """Who closes the browser while files go in finds out what became of them, once."""
+    import rag
+
+    bench = visit("documents").bench
+    rag.start_ingest(bench, [rag.Upload("tower.txt", TEXT)]).wait(60)
+    assert "tower.txt added" in visit("documents").drawn("documents.report")
+    assert not visit("documents").has("documents.report")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -40,6 +41,31 @@ def test_the_index_can_be_rebuilt(visit_with_samples: Visit) -> None:
     """Rebuilding ends healthy, with every vector in the index again."""
     page = visit_with_samples("embedding").press("Rebuild the index").finish("rebuild")
     assert "catalog and index agree" in page.drawn("collections.health")
+
+
+def test_a_collection_at_work_is_left_alone(visit_with_samples: Visit) -> None:
+    """While a job works on a collection it can be neither filled, rebuilt nor deleted, and the buttons say why."""
+    page = visit_with_samples("embedding")
+    chosen, go_on = page.bench.collection(), Event()
+    page.bench.catalog.remove_document(chosen.id, page.bench.catalog.documents(chosen.id)[0].id)
+    page.bench.jobs.start("build", "Filling main", lambda job: go_on.wait(60), subject=chosen.id)
+    try:
+        buttons = {b.label: b for b in page.run().test.button}
+        for name in ("Add 1 missing document", "Rebuild the index", "Delete…"):
+            assert buttons[name].disabled and "Filling main" in buttons[name].help
+    finally:
+        go_on.set()
+
+
+def test_a_rebuild_is_no_trouble(visit_with_samples: Visit) -> None:
+    """While the index is rebuilt the page says how questions are answered meanwhile, and raises no alarm."""
+    page, go_on = visit_with_samples("embedding"), Event()
+    page.bench.jobs.start("rebuild", "Rebuilding the index", lambda job: go_on.wait(60))
+    try:
+        shown = page.run().drawn("collections.health")
+        assert "being rebuilt: answers come from exact search" in shown and "attention" not in shown
+    finally:
+        go_on.set()
 
 
 def test_documents_that_a_collection_lacks_can_be_added(visit_with_samples: Visit) -> None:
