@@ -87,14 +87,14 @@ def _details(bench: Workbench, chosen: Collection) -> None:
         if waiting > 0:
             st.button(
                 f"Add {shared.count(waiting, 'missing document')}", icon=":material/playlist_add:",
-                on_click=_run, args=(rag.fill_collection, bench, chosen.name), disabled=bool(busy), help=busy or None,
+                on_click=_run, args=(rag.fill_collection, bench, chosen.name), disabled=bool(busy), help=label(busy, 200),
             )  # fmt: skip
         st.button(
             "Rebuild the index", icon=":material/build:", on_click=_run, args=(rag.rebuild_index, bench), disabled=bool(busy),
-            help=busy or "Builds Chroma anew from the vectors in the catalog; nothing is embedded again. Searching goes on meanwhile.",
+            help=label(busy, 200) if busy else "Builds Chroma anew from the vectors in the catalog; nothing is embedded again. Searching goes on meanwhile.",
         )  # fmt: skip
         if st.button(
-            "Delete…", icon=":material/delete:", key="collection.delete", disabled=bool(busy), help=busy or None
+            "Delete…", icon=":material/delete:", key="collection.delete", disabled=bool(busy), help=label(busy, 200)
         ):
             _confirm_delete(bench, chosen)
 
@@ -102,7 +102,7 @@ def _details(bench: Workbench, chosen: Collection) -> None:
 def _busy(bench: Workbench, chosen: Collection) -> str:
     """Return why the collection has to be left alone now, as a sentence; empty when nothing works on it."""
     job = job_view.working_on(bench, chosen.id, *_WORK)
-    return f"{label(job.title, 80)}: wait for its end, or stop it first." if job else ""
+    return f"{visible(job.title, 80)}: wait for its end, or stop it first." if job else ""
 
 
 def _checked(bench: Workbench, chosen: Collection) -> Health:
@@ -165,7 +165,7 @@ def _confirm_delete(bench: Workbench, chosen: Collection) -> None:
 def _delete(bench: Workbench, name: str) -> None:
     try:
         if busy := _busy(bench, bench.catalog.collection(name)):  # since the question was asked
-            st.warning(busy)
+            say("warning", busy)
             return
         bench.catalog.delete_collection(name)
     except RagError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from rag.types import Chunk, Document
 
 Span = tuple[int, int]
+_FULL_LINE_END = re.compile(r"(?<=[^\n]{60})\n(?![\s•▪‣◦–—*-]|\d+[.)]\s)")  # no list items, and no empty line, after it
 _SHEET_CHARACTERS = 4000  # as much text as one looks at together: about two pages of a report
 
 
@@ -48,6 +50,7 @@ def first_sheet_with_text(document: Document, spans: Sequence[Span]) -> int:
 def drawn(document: Document, chunks: Sequence[Chunk], tokens: Sequence[int], sheet: Span) -> list[Node]:
     """Return the elements that show one sheet of the document with its chunks."""
     start, end = sheet
+    text = _flowing(document.text[start:end]) if document.pages else document.text[start:end]
     shown = [c for c in chunks if c.start < end and start < c.end]
     cuts = {start, end} | {max(start, c.start) for c in shown} | {min(end, c.end) for c in shown}
     pages = {p.start: p.number for p in document.pages if len(document.pages) > 1 and start <= p.start < end}
@@ -58,8 +61,16 @@ def drawn(document: Document, chunks: Sequence[Chunk], tokens: Sequence[int], sh
             children.append(el("span.page-mark", f"Page {pages[left]}"))
         over = [c for c in shown if c.start < right and left < c.end]
         children += [_tag(c, tokens, left, start) for c in over if left == max(start, c.start)]
-        children.append(_segment(document.text[left:right], left, right, over))
+        children.append(_segment(text[left - start : right - start], left, right, over))
     return [el("div.sheet.reading", *children)]
+
+
+def _flowing(text: str) -> str:
+    """Return a page's text, of the same length, with a space for each line break that was only the end of a full line.
+
+    The browser wraps lines of its own: both kinds of breaks together would leave every second line ragged.
+    """
+    return _FULL_LINE_END.sub(" ", text)
 
 
 def _tag(chunk: Chunk, tokens: Sequence[int], left: int, sheet_start: int) -> Node:

@@ -13,11 +13,14 @@ from pages.parts import chunk_view, job_view, shared
 from pages.parts.live_slider import live_slider
 from pages.parts.safe_text import draw, el, label, say, visible
 from rag import ChunkOptions, RagError, Upload, Workbench
+from rag.errors import DocumentError
 
 if TYPE_CHECKING:
     from rag.types import Collection
 
     Add = Callable[[Workbench, Sequence[Upload], Collection], None]
+
+_READ_AT_ONCE = 20  # files of a drop that are read before the page stands
 
 
 @st.fragment
@@ -30,13 +33,21 @@ def show(bench: Workbench, target: Collection, files: Sequence[Upload], *, add: 
         return
     st.subheader("How the text will be cut")
     controls, sheet = st.columns([1, 2.3], gap="large")
+    refused = _refused(bench, target, files)
     with controls:
         picked = st.selectbox(
             shared.count(len(files), "file"),
             range(len(files)),
+            index=next((i for i in range(len(files)) if i not in refused), 0),
             key="preview.file",
-            format_func=lambda i: visible(files[i].name),
+            format_func=lambda i: f"{'✕ ' if i in refused else ''}{visible(files[i].name)}",
         )
+        if refused and len(files) > 1:
+            head = f"{shared.count(len(refused), 'file')} cannot go in:"
+            draw(
+                el("small", head, el("ul", *(el("li", visible(s, 300)) for s in refused.values()))),
+                key="preview.refused",
+            )
         options = _chunk_options(target)
     try:
         with st.spinner("Reading…"):
@@ -47,7 +58,32 @@ def show(bench: Workbench, target: Collection, files: Sequence[Upload], *, add: 
     else:
         _draw_preview(found, options, controls, sheet)
     with controls:
-        _offer(bench, target, files, options, add)
+        _offer(bench, target, files, options, add, good=len(files) - len(refused))
+
+
+def _refused(bench: Workbench, target: Collection, files: Sequence[Upload]) -> dict[int, str]:
+    """Return the places of the files that cannot go in, each with the sentence that says why.
+
+    Every file is read once a drop, and only the first ones: the rest are read when they are added, and told then.
+    """
+    known: dict[tuple[str, int], str] = st.session_state.get("preview.read", {})
+    found: dict[tuple[str, int], str] = {}
+    for file in files[:_READ_AT_ONCE]:
+        key = (file.name, hash(file.data))
+        found[key] = known[key] if key in known else _problem(bench, target, file)
+    st.session_state["preview.read"] = found
+    problems = (found[file.name, hash(file.data)] for file in files[:_READ_AT_ONCE])
+    return {place: problem for place, problem in enumerate(problems) if problem}
+
+
+def _problem(bench: Workbench, target: Collection, file: Upload) -> str:
+    try:
+        found = rag.preview(bench, file, target.options, collection=target)
+    except DocumentError as error:
+        return str(error)
+    except RagError:  # not the file's fault
+        return ""
+    return "" if found.chunks else f"{visible(file.name)} has no text to search."
 
 
 def _chunk_options(target: Collection) -> ChunkOptions:
@@ -95,9 +131,14 @@ def _draw_preview(found: Any, options: ChunkOptions, controls: Any, area: Any) -
             st.caption(f":material/info: {label(warning, 300)}")
 
 
-def _offer(bench: Workbench, target: Collection, files: Sequence[Upload], options: ChunkOptions, add: Add) -> None:
+def _offer(
+    bench: Workbench, target: Collection, files: Sequence[Upload], options: ChunkOptions, add: Add, *, good: int
+) -> None:
     """Offer to add the files with what is on screen; a filled collection keeps the options it was made with."""
-    what = shared.count(len(files), "document")
+    if not good:
+        st.button("Nothing here can be added", width="stretch", key="preview.nothing", disabled=True)
+        return
+    what = shared.count(good, "document")
     if options == target.options or _may_change(bench, target):
         if st.button(
             f"Add {what} to {label(target.name, 30)}",

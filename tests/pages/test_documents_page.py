@@ -14,7 +14,9 @@ def slide(page: Any, name: str, value: float) -> None:
 
 
 def tick_first(page: Any) -> None:
-    page.pick(page.test.dataframe[0].proto.id.rpartition("-")[2], {"selection": {"rows": [0], "columns": [], "cells": []}})
+    page.pick(
+        page.test.dataframe[0].proto.id.rpartition("-")[2], {"selection": {"rows": [0], "columns": [], "cells": []}}
+    )
 
 
 def test_an_empty_library_says_what_to_do(visit: Visit) -> None:
@@ -50,7 +52,7 @@ def test_adding_reports_every_file(visit: Visit) -> None:
         ("empty.txt", b"  \n"),
         ("picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(40)),
     )
-    page.press("Add 4 documents").finish("ingest")
+    page.press("Add 1 document").finish("ingest")
     report = page.drawn("documents.report")
     assert "1 document with" in report
     assert "broken.pdf failed" in report and "empty.txt empty" in report and "picture.txt" in report
@@ -140,6 +142,26 @@ def test_a_file_that_cannot_be_read_says_why(visit: Visit) -> None:
     """The preview of a broken file is one sentence, not a failure."""
     page = visit("documents").drop(("broken.pdf", b"%PDF-1.7 nothing"))
     assert any("broken.pdf" in sentence for sentence in page.boxes())
+
+
+def test_files_that_cannot_go_in_are_told_at_once(visit: Visit) -> None:
+    """Before anything is added, each bad file of a drop is marked and has its sentence, and the button counts the others."""
+    page = visit("documents").drop(("broken.pdf", b"%PDF-1.7 nothing"), ("tower.txt", TEXT), ("empty.txt", b"  \n"))
+    told = page.drawn("preview.refused")
+    assert "2 files cannot go in" in told and "broken.pdf" in told and "empty.txt" in told
+    assert ["✕ broken.pdf", "tower.txt", "✕ empty.txt"] == page.test.selectbox(key="preview.file").options
+    assert "stands forty metres tall" in page.drawn("preview.sheet")
+    assert any(b.label.startswith("Add 1 document") for b in page.test.button)
+
+
+def test_full_lines_of_a_page_flow_on() -> None:
+    """A line break of a PDF is drawn as a space after a full line, never at a short line, a list item or an empty line."""
+    from pages.parts.chunk_view import _flowing
+
+    full = "x" * 60
+    assert f"{full} and on\nshort" == _flowing(f"{full}\nand on\nshort")
+    for kept in (f"{full}\n\nNext", f"{full}\n• item", f"{full}\n2. item", f"{full[1:]}\nshort"):
+        assert kept == _flowing(kept)
 
 
 def test_a_hostile_name_stays_text(visit: Visit) -> None:
