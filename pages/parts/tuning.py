@@ -6,6 +6,7 @@ measured from. The arithmetic is `rag.evaluation`'s, the drawing `tuning_view`'s
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +156,10 @@ def act(target: Collection, chosen: QuestionSet, now: Evaluation | None, value: 
         st.session_state[NEXT_QUESTION] = next((q.text for q in chosen.questions if q.id == rest), "")
     elif verb == "set":
         pairs = (pair.partition("=") for pair in rest.split(","))
-        _set(target, {name: float(number) for name, _, number in pairs})
+        values = {name: float(number) for name, _, number in pairs}
+        if "threshold" in values:  # remedies are finer than the slider; below is still enough
+            values["threshold"] = math.floor(values["threshold"] * 100 + 1e-9) / 100
+        _set(target, values)
     elif verb == "back" and _BEFORE in st.session_state:
         o: SearchOptions = st.session_state[_BEFORE][1]
         st.session_state[f"search.mode.{bool(target.embedding_model)}"] = o.mode

@@ -128,3 +128,17 @@ def test_a_reload_brings_the_settings_back(visitor: Visit) -> None:
     tab.page.reload()
     tab.page.locator(".st-key-tuning-set-drawn .strip").wait_for(timeout=60_000)
     assert shown == tab.idle(600).text("search-results").splitlines()[1]
+
+
+def test_a_near_miss_is_brought_in_with_one_press(visitor: Visit) -> None:
+    """What the table says would bring a question in does so: fewer are missed, and the slider stands where it says."""
+    tab = chosen(visitor().go("search"))
+    tab.page.locator(f".st-key-{threshold_key(tab)} input").focus()
+    for _ in range(10):
+        tab.page.keyboard.press("ArrowRight")
+    tab.idle(900)
+    missed = tab.page.locator(".cells .cell.missed").count()
+    tab.page.get_by_role("button", name="lower the threshold to").first.click()
+    tab.idle(900)
+    assert tab.page.locator(".cells .cell.missed").count() < missed
+    assert float(value(tab)) < 0.52
