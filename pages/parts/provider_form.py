@@ -43,20 +43,22 @@ def _fields(bench: Workbench, fields: str) -> None:
     left, right = st.columns(2)
     kind = left.selectbox("Kind", list(kinds), key=f"{fields}.kind", format_func=lambda kind: kinds[kind].title)
     found = kinds[kind]
-    right.text_input("Name", key=f"{fields}.name", placeholder=kind, help="First half of PROVIDER/MODEL.")
+    right.text_input(
+        "Name", key=f"{fields}.name", placeholder=kind, help="First half of PROVIDER/MODEL."
+    )  # trusted: our own preset
     st.text_input(
         "Base URL", key=f"{fields}.url", placeholder=found.base_url,
         help="Empty takes the usual one. For any compatible server choose OpenAI or Anthropic and enter its address.",
-    )  # fmt: skip
+    )  # fmt: skip  # trusted: from our own presets
     usual = ", ".join(dict.fromkeys(m for m in (found.answer, found.small, found.large) if m))
     st.text_area(
         "Chat models, one a line, the default first", key=f"{fields}.models", height=80,
         placeholder=usual or "as the server names them; Test lists them",
-    )  # fmt: skip
+    )  # fmt: skip  # trusted: from our own presets
     st.text_input(
         "Variable that holds the key", key=f"{fields}.env", placeholder=found.key_env or "none",
         help="Of the environment or of .streamlit/secrets.toml. It goes before a key entered here.",
-    )  # fmt: skip
+    )  # fmt: skip  # trusted: from our own presets
     st.text_input("Or the key itself", key=f"{fields}.key", type="password", autocomplete="off")
     if st.session_state.get(f"{fields}.key"):
         key_place(bench, fields)

@@ -123,7 +123,9 @@ def _remove(bench: Workbench, name: str) -> None:
 def _change(bench: Workbench, config: ProviderConfig) -> None:
     """Draw the fields that can be changed; a key is only ever replaced, never shown."""
     name, fields = config.name, f"change.{config.name}.{st.session_state.get('settings.saved', 0)}"
-    st.text_input("Base URL", value=config.base_url, key=f"{fields}.url", placeholder=config.url)
+    st.text_input(
+        "Base URL", value=config.base_url, key=f"{fields}.url", placeholder=config.url
+    )  # trusted: an attribute, never markdown
     st.caption("Another address drops the key: it was entered for this one, and has to be entered again.")
     st.text_area(
         "Chat models, one a line, the default first", value="\n".join(config.models), key=f"{fields}.models", height=90
@@ -177,7 +179,9 @@ _SESSION, _FILE = "This session only", "Key file, encrypted"
 
 def key_place(bench: Workbench, fields: str) -> None:
     """Ask where an entered key is kept; the key file needs a passphrase or the system's keyring."""
-    where = st.radio("Keep the key", [_SESSION, _FILE], key=f"{fields}.where", horizontal=True)
+    where = st.radio(
+        "Keep the key", [_SESSION, _FILE], key=f"{fields}.where", horizontal=True
+    )  # trusted: our own words
     vault = bench.gateway.keys.vault
     if where == _FILE and vault is not None and not vault.can_store:
         st.text_input("Passphrase of the key file", type="password", key=f"{fields}.passphrase", autocomplete="off")
