@@ -52,6 +52,13 @@ class Embedder(Protocol):
         """Return the unit vector of a question, shape (dimension,)."""
         ...
 
+    def embed_queries(self, texts: Sequence[str], *, stop: Stop = never) -> Vectors:
+        """Return what `embed_query` gives of each question, made in batches; shape (len(texts), dimension).
+
+        Raises `StoppedError` when `stop` says so.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:

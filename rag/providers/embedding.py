@@ -140,6 +140,14 @@ class RemoteEmbedder:
                 self._questions.popitem(last=False)
         return kept
 
+    def embed_queries(self, texts: Sequence[str], *, stop: Stop = never) -> Vectors:
+        """Return the unit vectors of questions, shape (len(texts), dimension). Raises `ProviderError`, `StoppedError`."""
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        wanted = [self._fitted(self.model.query_prefix + text) for text in texts]
+        for start, made in self._finished(wanted, stop) if wanted else ():
+            vectors[start : start + len(made)] = made
+        return vectors
+
     def embed_documents(
         self, texts: Sequence[str], *, on_done: Callable[[int], None] | None = None, stop: Stop = never
     ) -> Vectors:

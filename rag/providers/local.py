@@ -77,6 +77,9 @@ class LocalEmbedder:
         vector: Vectors = model.run([model.token_ids(text)])[0]
         return vector
 
+    def embed_queries(self, texts: Sequence[str], *, stop: Stop = never) -> Vectors:
+        return self.embed_documents(texts, stop=stop)
+
     def embed_documents(
         self, texts: Sequence[str], *, on_done: Callable[[int], None] | None = None, stop: Stop = never
     ) -> Vectors:

@@ -6,7 +6,7 @@ index or the keywords nominate.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 Rows = NDArray[np.intp]
 _GATHERED_SHARE = 16
 """One row in so many: copying the rows of a filter together pays up to there, beyond it the whole product is quicker."""
+
+
+_AT_ONCE = 16
+"""Questions compared together: 6 MB of similarities for 100,000 chunks."""
 
 
 def rows_of(table: VectorTable, chunk_ids: Iterable[str]) -> Rows:
@@ -49,6 +53,17 @@ def nearest(table: VectorTable, vector: Vectors, k: int, among: Rows | None = No
         similarities = (table.matrix @ vector)[among]
     best = highest(similarities, k)
     return best if among is None else among[best]
+
+
+def nearest_of_each(table: VectorTable, vectors: Vectors, k: int, among: Rows | None = None) -> Iterator[Rows]:
+    """Yield `nearest` of each of the vectors: several at a time cost little more than one, which memory is too slow for."""
+    gathered = among is not None and len(among) * _GATHERED_SHARE < len(table.matrix)
+    matrix = table.matrix[among] if among is not None and gathered else table.matrix
+    for at in range(0, len(vectors), _AT_ONCE):
+        for similarities in (matrix @ vectors[at : at + _AT_ONCE].T).T:
+            wanted = similarities if among is None or gathered else similarities[among]
+            best = highest(wanted, k)
+            yield best if among is None else among[best]
 
 
 def highest(similarities: NDArray[np.float32], k: int) -> Rows:

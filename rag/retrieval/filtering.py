@@ -34,3 +34,19 @@ def _fits(document: DocumentFacts, filters: Filters) -> bool:
         and (filters.added_from is None or day >= filters.added_from)
         and (filters.added_to is None or day <= filters.added_to)
     )
+
+
+def described(filters: Filters) -> str:
+    """Return what a filter asks for, for the user."""
+    said = []
+    if filters.document_ids:
+        said.append("1 document" if len(filters.document_ids) == 1 else f"{len(filters.document_ids)} documents")
+    if filters.tags:
+        said.append("tagged " + " or ".join(repr(tag) for tag in filters.tags))
+    if filters.page_from is not None or filters.page_to is not None:
+        said.append(f"pages {filters.page_from or 1} to {filters.page_to or 'the last'}")
+    if filters.added_from:
+        said.append(f"added from {filters.added_from.isoformat()}")
+    if filters.added_to:
+        said.append(f"added to {filters.added_to.isoformat()}")
+    return ", ".join(said)
