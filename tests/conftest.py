@@ -30,6 +30,7 @@ os.environ.update(
     HTTP_PROXY="http://127.0.0.1:9",
     HTTPS_PROXY="http://127.0.0.1:9",
     NO_PROXY="127.0.0.1,localhost,::1",
+    PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring",  # a developer's own keyring is none of a test's business
 )
 
 

@@ -229,14 +229,21 @@ def _bytes(text: str) -> bytes:
 
 
 def keyring_is_usable() -> bool:
-    """Tell whether this system has a keyring that keeps secrets; headless Linux has none."""
+    """Tell whether this system has a keyring that keeps secrets; headless Linux has none.
+
+    A keyring's priority is its own word for that: 0 for the one that always fails, -1 for the one that keeps nothing and says nothing.
+    """
     try:
         import keyring
-        from keyring.backends.fail import Keyring
 
-        return not isinstance(keyring.get_keyring(), Keyring)
+        return float(keyring.get_keyring().priority) > 0
     except Exception:  # noqa: BLE001 - a desktop service that misbehaves is no keyring
         return False
+
+
+_NO_KEYRING: Final = (
+    f"This system has no keyring to encrypt a key with; set {PASSPHRASE_ENV}, or keep the key for this session only."
+)
 
 
 def _keyring_get(id: str) -> str | None:
@@ -255,6 +262,8 @@ def _keyring_set(id: str, secret: str) -> None:
 
     try:
         keyring.set_password(_SERVICE, id, secret)
+        kept = keyring.get_password(_SERVICE, id) == secret
     except KeyringError as error:
-        sentence = f"This system has no keyring to encrypt a key with; set {PASSPHRASE_ENV}, or keep the key for this session only."
-        raise KeyFileError(sentence) from error
+        raise KeyFileError(_NO_KEYRING) from error
+    if not kept:  # what is sealed with a secret that was not kept can never be read again
+        raise KeyFileError(_NO_KEYRING)

@@ -23,7 +23,7 @@ from rag.providers.keys import Keys
 from rag.providers.masking import Private, mask
 from rag.providers.messages import Message, Request
 from rag.providers.trial import try_out
-from rag.providers.vault import KeyFileError, Vault
+from rag.providers.vault import KeyFileError, Vault, keyring_is_usable
 from rag.store.responses import Responses
 from tests.faultserver import FaultServer
 from tests.providers.remote.kit import KEY, POLICY, Rows
@@ -320,6 +320,21 @@ def test_a_keyring_can_hold_the_secret(tmp_path: Path) -> None:
         ring.kept.clear()
         with pytest.raises(KeyFileError, match="keyring no longer has the secret"):
             Vault(path, use_keyring=True).get("a", "h")
+    finally:
+        keyring.set_keyring(before)
+
+
+def test_a_keyring_that_keeps_nothing_is_none() -> None:
+    """Build machines have one that forgets in silence: the key file would be sealed with a secret that is gone."""
+    import keyring
+    from keyring.backends import null
+
+    before = keyring.get_keyring()
+    keyring.set_keyring(null.Keyring())
+    try:
+        assert not keyring_is_usable()
+        with pytest.raises(KeyFileError, match="no keyring"):
+            Vault(Path("nowhere") / "keys.json", use_keyring=True).put("a", "h", KEY)
     finally:
         keyring.set_keyring(before)
 
