@@ -35,6 +35,10 @@ class Progress:
     rate_per_s: float = 0.0
     """Units per second since the present step began."""
     remaining_s: float | None = None
+    """Until the present step ends."""
+    whole: float | None = None
+    """Done part of the whole job, 0 to 1; None where the job has one step only, or does not know the others."""
+    whole_remaining_s: float | None = None
 
     @property
     def share(self) -> float:
@@ -61,7 +65,8 @@ class Job(Generic[T]):
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._done, self._total, self._unit, self._message = 0, 0, "", ""
-        self._begun = time.monotonic()
+        self._begun = self._planned = time.monotonic()
+        self._behind = self._part = self._whole = 0.0
 
     @property
     def running(self) -> bool:
@@ -81,6 +86,14 @@ class Job(Generic[T]):
 
     # what the work calls
 
+    def plan(self, behind: float, part: float, whole: float) -> None:
+        """Say where the part that begins now stands in the whole, in any unit of work: what lies behind it, its size, all there is."""
+        with self._lock:
+            if not self._whole:
+                self._planned = time.monotonic()
+            self._behind, self._part, self._whole = behind, part, whole
+            self._done, self._total = 0, 0
+
     def begin(self, total: int, unit: str, message: str = "") -> None:
         """Start a step of `total` units; rate and remaining time are measured from here."""
         with self._lock:
@@ -99,7 +112,15 @@ class Job(Generic[T]):
             spent = max(time.monotonic() - self._begun, 1e-6)
             rate = self._done / spent
             left = (self._total - self._done) / rate if rate > 0 and self._total else None
-            return Progress(self._done, self._total, self._unit, self._message, rate, left)
+            return Progress(self._done, self._total, self._unit, self._message, rate, left, *self._of_the_whole())
+
+    def _of_the_whole(self) -> tuple[float | None, float | None]:
+        if not self._whole:
+            return None, None
+        part = min(1.0, self._done / self._total) if self._total else 0.0
+        whole = min(1.0, (self._behind + part * self._part) / self._whole)
+        spent = time.monotonic() - self._planned
+        return whole, spent / whole * (1 - whole) if whole > 0 else None
 
     def _run(self, work: Callable[[Job[T]], T]) -> None:
         try:

@@ -11,7 +11,7 @@ from pages.parts.safe_text import label
 from rag import Workbench
 
 if TYPE_CHECKING:
-    from rag.jobs import Job
+    from rag.jobs import Job, Progress
 
 _REFRESH_S = 0.4
 _MINE, _PUT_AWAY = "jobs.mine", "jobs.seen"  # session keys of the ids of jobs
@@ -64,7 +64,8 @@ def _summarize(jobs: list[Job[Any]]) -> None:
     if not any(job.running for job in jobs):
         st.rerun()
     for job in jobs:
-        share = f" {job.progress.share:.0%}" if job.progress.total else ""
+        now = job.progress
+        share = f" {_share(now):.0%}" if now.total or now.whole is not None else ""
         st.caption(f":material/progress_activity: {label(job.title)}…{share}")
 
 
@@ -79,7 +80,7 @@ def _watch(job: Job[Any]) -> None:
         st.rerun()
     now = job.progress
     bar, stop = st.columns([6, 1], vertical_alignment="bottom")
-    bar.progress(now.share, text=label(_words(job), limit=240))
+    bar.progress(_share(now), text=label(_words(job), limit=240))
     stop.button(
         "Stopping…" if job.stopping() else "Stop", key=f"stop.{job.id}", icon=":material/stop:", on_click=job.stop,
         disabled=job.stopping(), width="stretch",
@@ -93,9 +94,15 @@ def _words(job: Job[Any]) -> str:
         parts.append(f"{now.done:,} of {now.total:,} {now.unit}")
     if now.total and 0 < now.done < now.total:
         parts.append(f"{now.rate_per_s:.0f} {now.unit}/s")
-        if now.remaining_s is not None:
-            parts.append(f"{_rough(now.remaining_s)} left")
+    left = now.remaining_s if now.whole is None else now.whole_remaining_s
+    if left is not None and 0 < _share(now) < 1:
+        parts.append(f"{_rough(left)} left" if now.whole is None else f"about {_rough(left)} left in all")
     return " · ".join(parts)
+
+
+def _share(now: Progress) -> float:
+    """Return the done part of everything where that is known, else of the present step."""
+    return now.share if now.whole is None else now.whole
 
 
 def _rough(seconds: float) -> str:

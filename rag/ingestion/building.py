@@ -53,12 +53,15 @@ def _fill(bench: Workbench, collection: Collection, ids: Sequence[str], report: 
     files: list[FileReport] = []
     tokens, stopped = 0, False
     names = bench.catalog.names(ids)
+    sizes = {d.id: d.size_bytes + 1 for d in bench.catalog.documents()}
+    work = [sizes.get(document_id, 1) for document_id in ids]
     for number, document_id in enumerate(ids, 1):
         name = names.get(document_id, document_id[:12])
         try:
             if report.stopping():
                 raise StoppedError("Stopped.")
             bench.collection(collection.name)  # deleted meanwhile: nothing more is embedded for it
+            report.plan(sum(work[: number - 1]), work[number - 1], sum(work))
             document = bench.catalog.document(document_id)
             data = bench.catalog.file(document_id)
             place = Placed(report, f"({number} of {len(ids)})")

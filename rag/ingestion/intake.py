@@ -85,9 +85,11 @@ def ingest(
     done: list[FileReport] = []
     names: dict[str, str] = {}
     tokens = 0
+    sizes = [_size_bytes(item) for item in items]
     for number, item in enumerate(items, 1):
         if report.stopping():
             break
+        report.plan(sum(sizes[: number - 1]), sizes[number - 1], sum(sizes))
         outcome = _ingest_one(bench, item, target, report, f"({number} of {len(items)})", names)
         if outcome is None:
             break
@@ -95,6 +97,16 @@ def ingest(
         tokens += outcome[1]
     stopped = len(done) < len(items)
     return IngestReport(tuple(done), target.name, Usage(input_tokens=tokens), stopped)
+
+
+def _size_bytes(item: Upload | Path) -> int:
+    """Return what stands for the work that a file makes; one that cannot be read makes next to none."""
+    if isinstance(item, Upload):
+        return len(item.data) + 1
+    try:
+        return item.stat().st_size + 1
+    except OSError:
+        return 1
 
 
 def start_ingest(

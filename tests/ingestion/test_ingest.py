@@ -100,6 +100,8 @@ def test_stopping_keeps_what_is_finished(bench: rag.Workbench) -> None:
     class StopAfterFirst:
         begun = 0
 
+        def plan(self, behind: float, part: float, whole: float) -> None: ...
+
         def begin(self, total: int, unit: str, message: str = "") -> None:
             self.begun += "Reading" in message
 
@@ -114,6 +116,26 @@ def test_stopping_keeps_what_is_finished(bench: rag.Workbench) -> None:
     assert (["added"], True) == (statuses(report), report.stopped)
     assert ["a.txt"] == [d.name for d in bench.catalog.documents()]
     assert rag.health(bench, "main").ok
+
+
+def test_progress_is_of_the_whole_drop(bench: rag.Workbench) -> None:
+    """The share only grows from the first file to the last, whatever the size of the files, and a single step knows no whole."""
+    from rag.jobs import Job
+
+    seen: list[float] = []
+
+    class Watched(Job[None]):
+        def advance(self, n: int = 1, message: str | None = None) -> None:
+            super().advance(n, message)
+            seen.append(self.progress.whole or 0.0)
+
+    job = Watched("ingest", "Adding")
+    assert job.progress.whole is None
+    texts = [f"{word} stands here alone. " * times for word, times in (("Ash", 400), ("Birch", 40), ("Cedar", 800))]
+    rag.ingest(bench, [Upload(f"{i}.txt", text.encode()) for i, text in enumerate(texts)], report=job)
+    assert sorted(seen) == seen and 1.0 == seen[-1]
+    assert any(0.05 < share < 0.3 for share in seen)  # a step that ends is not the end of all
+    assert 0.0 == job.progress.whole_remaining_s
 
 
 def test_a_second_collection_reuses_the_vectors(bench: rag.Workbench) -> None:
