@@ -55,24 +55,28 @@ def _fields(bench: Workbench, fields: str) -> None:
         "Chat models, one a line, the default first", key=f"{fields}.models", height=80,
         placeholder=usual or "as the server names them; Test lists them",
     )  # fmt: skip  # trusted: from our own presets
-    st.text_input(
-        "Variable that holds the key", key=f"{fields}.env", placeholder=found.key_env or "none",
-        help="Of the environment or of .streamlit/secrets.toml. It goes before a key entered here.",
-    )  # fmt: skip  # trusted: from our own presets
-    st.text_input("Or the key itself", key=f"{fields}.key", type="password", autocomplete="off")
+    url = str(st.session_state.get(f"{fields}.url") or "") or found.base_url
+    st.caption(_where_from(bench, kind, url))  # trusted: our own words and presets
+    st.text_input("Key", key=f"{fields}.key", type="password", autocomplete="off")
     if st.session_state.get(f"{fields}.key"):
         key_place(bench, fields)
 
 
+def _where_from(bench: Workbench, kind: str, url: str) -> str:
+    """Return where a key will come from. A visitor names no variable: what it holds could then be sent to an address of theirs."""
+    variable, is_set = bench.gateway.keys.usual(kind, url)
+    if not variable:
+        return "Enter a key if the server wants one: a variable of this machine goes to nobody but its own vendor."
+    state = "is set here and goes before a key entered below" if is_set else "is not set here"
+    return f"`{variable}` {state}. It is only ever sent to {bench.provider_kinds[kind].title}'s own address."
+
+
 def _config(bench: Workbench, fields: str) -> ProviderConfig | None:
     """Return what was entered, None when it makes no sense; the sentence is then on the page."""
-    typed = {
-        part: str(st.session_state.get(f"{fields}.{part}") or "") for part in ("kind", "name", "url", "models", "env")
-    }
+    typed = {part: str(st.session_state.get(f"{fields}.{part}") or "") for part in ("kind", "name", "url", "models")}
     try:
         return bench.gateway.configure(
-            typed["name"] or typed["kind"], typed["kind"], base_url=typed["url"], models=names_in(typed["models"]),
-            key_env=typed["env"].strip(),
+            typed["name"] or typed["kind"], typed["kind"], base_url=typed["url"], models=names_in(typed["models"])
         )  # fmt: skip
     except RagError as error:
         say("warning", error)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.parts.models import described, visitor
-from pages.parts.safe_text import Node, draw, el, say, visible
+from pages.parts.safe_text import Node, draw, el, label, say, visible
 from rag import RagError, Workbench
 
 if TYPE_CHECKING:
@@ -126,7 +126,11 @@ def _change(bench: Workbench, config: ProviderConfig) -> None:
     st.text_input(
         "Base URL", value=config.base_url, key=f"{fields}.url", placeholder=config.url
     )  # trusted: an attribute, never markdown
-    st.caption("Another address drops the key: it was entered for this one, and has to be entered again.")
+    st.caption(
+        f"Its key is in the variable {label(config.key_env, 60)}, named on the command line for this address; another address drops it."
+        if config.key_env
+        else "Another address drops the key: it was entered for this one, and has to be entered again."
+    )
     st.text_area(
         "Chat models, one a line, the default first", value="\n".join(config.models), key=f"{fields}.models", height=90
     )

@@ -1,6 +1,7 @@
 """The providers that the user has set up, kept as settings without their keys.
 
-A key is entered for a host: when the address changes, the key goes, wherever it was from, and has to be entered again.
+A key is entered for an address: when that changes, the key goes, wherever it was from, and has to be entered again. So does the name of
+a variable: whoever may change an address must not learn what the variable holds.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class ProviderConfig:
     """Context windows in tokens that the price list does not know or has wrong."""
     is_active: bool = True
     key_env: str = ""
-    """Variable of the environment or of secrets.toml that holds the key."""
+    """Variable of the environment or of secrets.toml that holds the key: named on the command line, whose user owns the machine."""
     key_is_stored: bool = False
     """The key is in the key file: one that cannot be read is an error, not a missing key."""
     limits: Limits = field(default_factory=Limits)
@@ -120,6 +121,8 @@ def host_of(url: str) -> str:
 
 
 def _check_address(url: str) -> None:
+    if not url.isprintable() or any(c.isspace() or c == "\\" for c in url):  # programs disagree on what these mean
+        raise _wrong("An address holds no spaces, backslashes or hidden characters; enter it again by hand.")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -182,14 +185,14 @@ class ProviderBook:
         return config
 
     def change(self, name: str, **changes: Any) -> ProviderConfig:
-        """Change a provider and return it. With another address its key is dropped."""
+        """Change a provider and return it. With another address its key, or the variable named for it, is dropped."""
         with self._lock:
             old = self.get(name)
             new = make_config(name, **{**_fields(old), **changes})
-            if new.host != old.host:
+            if new.url != old.url:  # its path too: one host may serve many customers
                 new = replace(new, key_is_stored=False, key_env=changes.get("key_env", ""))
             self._save([new if c.name == name else c for c in self.all()])
-        if new.host != old.host:
+        if new.url != old.url:
             self.on_forget_key(old)
         return new
 

@@ -1,6 +1,6 @@
 """Where a key comes from: the environment or secrets.toml, else this session, else the key file. Only its last four are ever shown.
 
-A visitor's own key lives in memory under that visitor's id and the host that it was entered for; nobody else's calls can pick it up.
+A visitor's own key lives in memory under that visitor's id and the address that it was entered for; nobody else's calls can pick it up.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Keys:
         """Keep a key in memory for this visitor."""
         value = clean(value)
         with self._lock:
-            self._session[user, config.name, config.host] = value
+            self._session[user, config.name, config.url] = value
         remember_secret(value)
         return Key(value, "session")
 
@@ -83,21 +83,30 @@ class Keys:
         if user is None and self.vault is not None and config.key_is_stored:
             self.vault.delete(config.name)
 
+    def usual(self, kind: str, url: str) -> tuple[str, bool]:
+        """Return the vendor's usual variable and whether it is set, at the vendor's own address alone; ("", False) elsewhere."""
+        try:
+            name = presets.preset(kind).key_env if presets.is_own_host(kind, url) else ""
+        except ValueError:  # no address at all
+            return "", False
+        return name, bool(name and self._value(name)[0])
+
     def _configured(self, config: ProviderConfig) -> Key | None:
         """Return the key from the variable that was named, or from the vendor's usual one at the vendor's own address."""
-        names = [config.key_env] if config.key_env else []
-        if not names and presets.is_own_host(config.kind, config.url):
-            names = [presets.preset(config.kind).key_env]
-        for name in filter(None, names):
-            if value := self._environ.get(name, "").strip():
-                return Key(value, "environment")
-            if isinstance(value := self._secrets.get(name, ""), str) and value.strip():
-                return Key(value.strip(), "secrets.toml")
-        return None
+        name = config.key_env or self.usual(config.kind, config.url)[0]
+        value, source = self._value(name) if name else ("", "environment")
+        return Key(value, source) if value else None
+
+    def _value(self, variable: str) -> tuple[str, Source]:
+        """Return what the variable holds, "" when it is not set, and where it was found."""
+        if value := self._environ.get(variable, "").strip():
+            return value, "environment"
+        value = self._secrets.get(variable, "")
+        return (value.strip() if isinstance(value, str) else ""), "secrets.toml"
 
     def _of_session(self, config: ProviderConfig, user: str) -> Key | None:
         with self._lock:
-            value = self._session.get((user, config.name, config.host))
+            value = self._session.get((user, config.name, config.url))
         return Key(value, "session") if value else None
 
 

@@ -140,6 +140,41 @@ def test_another_address_drops_the_key(visit: Visit, server: FaultServer) -> Non
     assert "drops the key" in page.markdown()
 
 
+def test_a_visitor_names_no_variable(visit: Visit, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key of this machine's environment is used at its vendor's own address, and no field says otherwise."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    page = visit("settings")
+    with pytest.raises(StopIteration):
+        field(page, "env")
+    assert "`OPENAI_API_KEY` is set here" in page.markdown()
+    page = fill(page, server.openai_url, key="")
+    assert "OPENAI_API_KEY" not in page.markdown() and "a variable of this machine goes to nobody" in page.markdown()
+    click(page, "add")
+    (asked,) = server.of("ok")
+    assert KEY not in str(asked.headers)
+
+
+def test_a_variable_of_the_command_line_stays_with_its_address(
+    visit: Visit, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is shown for the address that it was named for; who changes the address on the page loses it."""
+    monkeypatch.setenv("CORPORATE_KEY", KEY)
+    page = visit("settings")
+    book = page.bench.gateway.book
+    book.add(page.bench.gateway.configure("corp", base_url="https://llm.corp.example/v1", key_env="CORPORATE_KEY"))
+    page.run()
+    assert "key from environment, ending …end9" in page.drawn("settings.provider.corp")
+    assert "variable CORPORATE" in page.markdown() and "command line" in page.markdown()
+    url = next(w for w in page.test.text_input if (w.key or "").startswith("change.corp") and w.key.endswith(".url"))
+    url.set_value(server.openai_url)
+    page.press("Save")
+    assert "" == book.get("corp").key_env
+    assert "no key" in page.drawn("settings.provider.corp")
+    page.test.button("test.corp").click()
+    page.run()
+    assert server.exchanges and KEY not in "".join(str(asked.headers) for asked in server.exchanges)
+
+
 def test_switch_off_and_remove(visit: Visit, server: FaultServer) -> None:
     """One that is off offers no models; one that is removed is gone with its key."""
     page = added(visit("settings"), server).press("Switch off")

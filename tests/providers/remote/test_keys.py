@@ -119,12 +119,32 @@ def test_another_address_drops_the_key(gateway: Gateway, server: FaultServer) ->
     assert ("a",) == same.models
 
 
+def test_another_path_drops_the_key(gateway: Gateway, server: FaultServer) -> None:
+    """One host may serve many customers: a key, or the variable named for it, does not follow to another path either."""
+    gateway.book.add(make_config("lab", "openai", base_url=server.openai_url, key_env="FAULT_KEY"))
+    gateway.set_key("lab", OTHER, user="ann")
+    changed = gateway.book.change("lab", base_url=f"{server.openai_url}/somebody-else")
+    assert "" == changed.key_env and gateway.keys.find(changed, "ann") is None
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.openai.com\\.example.org/v1", "https://a b/v1", "https://a\tb/v1", "https://a\u202eb/v1"]
+)
+def test_an_address_that_programs_read_differently_is_refused(url: str) -> None:
+    """What we take for the vendor's host must be what the request goes to."""
+    with pytest.raises(ProviderError, match="no spaces, backslashes"):
+        make_config("openai", base_url=url)
+
+
 def test_a_key_of_the_environment_belongs_to_the_vendors_own_address() -> None:
     """OPENAI_API_KEY is found for OpenAI itself, not for another server of the same kind."""
     keys = Keys({"OPENAI_API_KEY": KEY})
     found = keys.find(make_config("openai"))
     assert found is not None and ("environment", "end9") == (found.source, found.hint)
     assert keys.find(make_config("lab", "openai", base_url="http://127.0.0.1:9/v1")) is None
+    assert ("OPENAI_API_KEY", True) == keys.usual("openai", "https://api.openai.com/v1")
+    for elsewhere in ("http://127.0.0.1:9/v1", "https://api.openai.com.example.org/v1", "https://[", ""):
+        assert ("", False) == keys.usual("openai", elsewhere)
 
 
 def test_the_order_of_sources(tmp_path: Path) -> None:
