@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rag import evaluation as _evaluation  # noqa: F401 - so that `rag.evaluation` is there after `import rag`
+from rag import reporting as _reporting  # noqa: F401 - the same for `rag.reporting`
 from rag.errors import RagError
 from rag.generation import ask, conversation, conversations, delete_conversation, generate
 from rag.ingestion import (

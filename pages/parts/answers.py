@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pages.parts.hits import marked
 from pages.parts.safe_text import Node, el, visible
-from pages.parts.sentences import Drawn, legend, picks
+from pages.parts.sentences import answer_nodes, legend, picks
 from pages.parts.shared import cost, count, duration, pages_text
 from rag.types import CheckSummary
 
@@ -32,7 +32,7 @@ def turn(question: str, answer: Answer | None, turn_id: str, current: str = "") 
 def body(answer: Answer, turn_id: str, current: str) -> Node:
     return el(
         "div.answer",
-        el("div.said", *Drawn(answer, turn_id, current).nodes()) if answer.text else None,
+        el("div.said", *answer_nodes(answer, turn_id, current)) if answer.text else None,
         _end_note(answer),
         _citations(answer, turn_id, current),
         _checks(answer),

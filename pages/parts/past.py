@@ -1,4 +1,4 @@
-"""Earlier conversations: find, open, rename, delete, and take one along as Markdown."""
+"""Earlier conversations: find, open, rename, delete, and take one along as Markdown or as a report."""
 
 from __future__ import annotations
 
@@ -68,10 +68,28 @@ def _this_one(bench: Workbench, now: Conversation, on_leave: Callable[[], None])
 
     name = f"ask.title.{now.id}"
     st.text_input("Title of this one", value=now.title, key=name, max_chars=120, on_change=rename)
+    _take_along(bench, now)
+    st.button("Delete this one", icon=":material/delete:", on_click=delete, width="stretch")
+    st.caption(f"Asked of {label(now.collection, 40)}.")
+
+
+def _take_along(bench: Workbench, now: Conversation) -> None:
+    """Offer the conversation as Markdown and as one HTML file with its quotes, page pictures and checks."""
+    name = rag.reporting.report_name(now.title)
     left, right = st.columns(2)
     left.download_button(
+        "Report .html", lambda: rag.reporting.report(bench, now), file_name=name, mime="text/html", width="stretch",
+        icon=":material/lab_profile:", key="ask.report", on_click="ignore", type="primary",
+        help="One file to hand on: answers, quotes, pictures of the pages, checks, settings and cost. Nothing in it loads or runs.",
+    )  # fmt: skip
+    right.download_button(
         "Save as .md", lambda: export.conversation(now), file_name=export.file_name(now.title), mime="text/markdown",
         icon=":material/download:", width="stretch", key="ask.export", on_click="ignore",
     )  # fmt: skip
-    right.button("Delete this one", icon=":material/delete:", on_click=delete, width="stretch")
-    st.caption(f"Asked of {label(now.collection, 40)}.")
+    if len(now.turns) > 1:
+        last = now.turns[-1]
+        st.download_button(
+            "Report of the last answer alone", lambda: rag.reporting.report(bench, now, turn_id=last.stream_id),
+            file_name=rag.reporting.report_name(last.question), mime="text/html", width="stretch",
+            icon=":material/lab_profile:", key="ask.report.last", on_click="ignore",
+        )  # fmt: skip

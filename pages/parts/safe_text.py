@@ -14,36 +14,28 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 
+import rag
+
 Node = list[Any]
-"""`[tag, {attribute: value}, child, …]`; a child is a text or a node. Made by `el`."""
+"""`[tag, {attribute: value}, child, …]`; a child is a text or a node. Made by `el`; surface.js lists the names that exist for it."""
+el = rag.reporting.el
+visible = rag.reporting.visible
 
 LABEL_LIMIT = 120  # characters; a longer name would push everything else off the page
 _HERE = Path(__file__).parent
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&^=\"'@/])")
-_HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 _JOINER = "\u2060"  # zero width: keeps `:name:`, `://` and `www.` from being recognised after the escapes are gone
 _surface = st.components.v2.component(
     "workbench.surface",
     css="".join(sheet.read_text(encoding="utf-8") for sheet in sorted(_HERE.glob("surface*.css"))),
     js=(_HERE / "surface.js").read_text(encoding="utf-8"),
 )
-
-
-def el(tag: str, *children: str | Node | None, **attributes: str | int | float | None) -> Node:
-    """Return an element for `draw`: `el("p.quote", "text", title="…")`.
-
-    `tag` is `name.class.class`. Underscores in attribute names become hyphens (`data_pick`, `aria_label`); None is left out.
-    Only the names that surface.js lists exist for the browser.
-    """
-    kept = {name.replace("_", "-"): value for name, value in attributes.items() if value is not None}
-    return [tag, kept, *(child for child in children if child not in (None, ""))]
 
 
 def draw(*nodes: Node, key: str, on_pick: Callable[[str], None] | None = None) -> None:
@@ -63,19 +55,6 @@ def draw(*nodes: Node, key: str, on_pick: Callable[[str], None] | None = None) -
 def packed(data: Any) -> bytes:
     """Return what a component of ours gets. As bytes: Streamlit looks into anything else for data frames, with pandas."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-
-
-def visible(text: str, limit: int = LABEL_LIMIT) -> str:
-    """Return one line of at most `limit` characters in which nothing is hidden.
-
-    Characters that control, reorder or tag the text around them are written as their code: a name cannot pose as another.
-
-    >>> visible("invoice\u202efdp.exe")
-    'invoice⟨202E⟩fdp.exe'
-    """
-    line = " ".join(text[: 4 * limit].split())
-    shown = "".join(f"⟨{ord(c):04X}⟩" if unicodedata.category(c) in _HIDDEN else c for c in line)
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
 def label(text: str, limit: int = LABEL_LIMIT) -> str:

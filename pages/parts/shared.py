@@ -127,6 +127,8 @@ def show_failure(error: Exception) -> None:
 
 # --- words ---
 
+cost, duration, pages_text = rag.reporting.cost, rag.reporting.duration, rag.reporting.pages_text
+
 
 def count(number: int, noun: str, plural: str = "") -> str:
     """Return "1 chunk", "1,204 chunks"."""
@@ -140,31 +142,6 @@ def size(n_bytes: int) -> str:
     if n_bytes < 2**20:
         return f"{n_bytes / 1024:,.0f} kB"
     return f"{n_bytes / 2**20:,.1f}".removesuffix(".0") + " MB"
-
-
-def duration(ms: float | None) -> str:
-    """Return "8 ms", "1.4 s", "2 min 5 s"; "–" when it was not measured."""
-    if ms is None:
-        return "–"
-    if ms < 1000:
-        return f"{ms:.0f} ms"
-    return f"{ms / 1000:.1f} s" if ms < 60_000 else f"{ms // 60_000:.0f} min {ms % 60_000 / 1000:.0f} s"
-
-
-def cost(usd: float | None) -> str:
-    """Return "$0.00", "$0.0042", "< $0.0001"; "unknown" is never $0."""
-    if usd is None:
-        return "unknown"
-    if 0 < usd < 0.0001:
-        return "< $0.0001"
-    return f"${usd:.2f}" if usd == 0 or usd >= 1 else f"${usd:.4f}"
-
-
-def pages_text(numbers: tuple[int, ...]) -> str:
-    """Return "p. 3" or "p. 3–4"; empty for a document without pages."""
-    if not numbers:
-        return ""
-    return f"p.\u00a0{numbers[0]}" if len(numbers) == 1 else f"p.\u00a0{numbers[0]}–{numbers[-1]}"
 
 
 def empty_state(title: str, *sentences: str, key: str) -> None:

@@ -31,7 +31,7 @@ from rag.cli.show import (
     record_json,
     search_json,
 )
-from rag.types import RestartEvent, SearchOptions, TextEvent
+from rag.types import Answer, RestartEvent, SearchOptions, SearchResult, TextEvent
 
 if TYPE_CHECKING:
     from rag.jobs import Job
@@ -240,6 +240,12 @@ def _document_ids(bench: rag.Workbench, collection: str | None, names: tuple[str
     metavar="PROVIDER/MODEL",
     help="Stands in when the model fails; repeatable.",
 )
+@click.option(
+    "--report",
+    "report_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the answer as one HTML file with quotes, page pictures and checks.",
+)
 @_search_options
 @_data_option
 @_json_option
@@ -247,6 +253,7 @@ def ask(
     question: str,
     model: str,
     fallbacks: tuple[str, ...],
+    report_file: Path | None,
     top_k: int,
     threshold: float | None,
     mode: Any,
@@ -267,9 +274,19 @@ def ask(
                 elif isinstance(event, RestartEvent):
                     click.echo("\n(what stands above is void: the model begins again)\n")
         answer = stream.wait()
+        if report_file is not None and answer.finish != "failed":
+            _write_report(bench, result, answer, report_file)
     if answer.finish == "failed":
         raise RagError(answer.error)
     print_json(answer_json(question, answer)) if as_json else print_citations(answer)
+
+
+def _write_report(bench: rag.Workbench, result: SearchResult, answer: Answer, path: Path) -> None:
+    data = rag.reporting.report(bench, rag.reporting.one_answer(result, answer))
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise RagError(f"The report could not be written to {path} ({error.strerror}); name another place.") from error
 
 
 # --- usage and doctor -----------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.parts.model_text import markdown, plain, text_of, verbatim
+from rag.reporting.model_text import markdown, verbatim
+from rag.reporting.trees import plain, text_of
 from tests.pages.test_safe_text import HOSTILE
 
 TEXT = (

@@ -1,4 +1,4 @@
-"""What a model wrote, as a tree for `draw`: its Markdown is read for structure only, and nothing in it can load, link or run.
+"""What a model wrote, as a tree: its Markdown is read for structure only, and nothing in it can load, link or run.
 
 Links become their words with the host behind them, images become a note, HTML stays the text that it is. Every piece of text
 comes with its offset in the source, so that markers and checks can be put where they belong.
@@ -6,18 +6,17 @@ comes with its offset in the source, so that markers and checks can be put where
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from rag.reporting.trees import Child, Node, el, plain
 
-from pages.parts.safe_text import Node, el
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
-Child = Node | str
 Inline = Callable[[str, int], list[Child]]
 """Turns a piece of text and its offset in the source into what is drawn for it."""
 
@@ -28,24 +27,17 @@ _TAGS = {
     "thead": "thead", "tbody": "tbody", "tr": "tr", "th": "th", "td": "td", "strong": "strong", "em": "em", "s": "span.struck",
     "link": "span.linked",
 }  # fmt: skip
-_KEPT = {"\n", "\t", "\u200c", "\u200d"}  # joiners belong to the spelling of many languages
-_HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}
 
 
 @lru_cache(maxsize=1)
 def _reader() -> MarkdownIt:
     """Return the reader. Without reference definitions, which would take a marker like `[1]` out of the text."""
+    from markdown_it import MarkdownIt  # importing `rag` stays light
+
     reader = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     reader.disable(["reference", "text_join", "autolink", "lheading"])
     reader.validateLink = lambda url: True  # type: ignore[method-assign] # a link is only ever shown, so any may be named
     return reader
-
-
-def plain(text: str) -> str:
-    """Return the text with the characters that hide or reorder others written as their code."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(f"⟨{ord(c):04X}⟩" if c not in _KEPT and unicodedata.category(c) in _HIDDEN else c for c in text)
 
 
 def words(text: str, at: int) -> list[Child]:
@@ -157,12 +149,3 @@ def _host(address: Any) -> str:
     except ValueError:
         host = None
     return (host or text or "no address")[:80]
-
-
-def text_of(nodes: Sequence[Child]) -> Iterator[str]:
-    """Yield the texts of nodes in order."""
-    for node in nodes:
-        if isinstance(node, str):
-            yield node
-        else:
-            yield from text_of(node[2:])

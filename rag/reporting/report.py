@@ -1,0 +1,241 @@
+"""A conversation as one HTML file to hand on: what was asked and answered, and for each claim the place that says it.
+
+Nothing in the file runs or loads: no script, no address beyond the file, pictures as data, its own style by hash. The policy in
+its head has a browser hold it to that, whatever a document or a model wrote.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.errors import RagError
+from rag.evaluation import fingerprint
+from rag.reporting.marks import about_figure, about_sentence, answer_nodes, legend
+from rag.reporting.pictures import Pictures
+from rag.reporting.trees import Node, as_html, el, plain, visible
+from rag.reporting.words import cost, count, duration, pages_text, paid, tokens
+from rag.store.conversations import Conversation, Turn
+from rag.types import Answer, CheckSummary, Citation, Collection, SearchResult
+
+if TYPE_CHECKING:
+    from rag.workbench import Workbench
+
+_STYLE = Path(__file__).with_name("report.css")
+_TITLE_CHARACTERS = 200
+_ENDS = {
+    "stopped": "This answer was stopped before its end.",
+    "length": "This answer was cut off at its length limit.",
+    "refused": "The model declined to answer.",
+    "failed": "This answer failed before its end.",
+}
+_SEARCHED = {"hybrid": "words and meaning", "semantic": "meaning", "keyword": "words"}
+
+
+def report(bench: Workbench, conversation: Conversation, *, turn_id: str = "", at: datetime | None = None) -> bytes:
+    """Return the report of a conversation, or of one turn of it, as the bytes of an HTML file.
+
+    `at` is the time that it bears, now when None. Documents that are gone are quoted without a picture.
+    """
+    turns = [turn for turn in conversation.turns if turn_id in ("", turn.stream_id)]
+    title = turns[0].question if turn_id and turns else conversation.title
+    pictures = Pictures(bench)
+    body = as_html(
+        _head(bench, conversation, turns, title, at or datetime.now(UTC)),
+        *(_turn(bench, turn, number, pictures) for number, turn in enumerate(turns, 1)),
+        *_documents(turns),
+        el("footer", "This file is complete in itself: nothing in it runs, and nothing is loaded from elsewhere."),
+    )
+    return _page(title, body).encode("utf-8", "replace")
+
+
+def one_answer(result: SearchResult, answer: Answer) -> Conversation:
+    """Return an answer that belongs to no conversation as one that `report` takes."""
+    turn = Turn(result.question, answer, "complete", "", datetime.now(UTC))
+    return Conversation("", result.question, result.collection.name, (turn,))
+
+
+def report_name(title: str) -> str:
+    """Return a file name made of the words of a title."""
+    return ("-".join(re.findall(r"\w+", title.casefold()))[:60].strip("-") or "report") + ".html"
+
+
+@lru_cache(maxsize=1)
+def _style() -> str:
+    return _STYLE.read_text(encoding="utf-8")
+
+
+def _page(title: str, body: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="referrer" content="no-referrer">\n<meta name="color-scheme" content="light dark">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(visible(title, _TITLE_CHARACTERS))}</title>\n<style>{_style()}</style>\n</head>\n"
+        f"<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+# --- the head -------------------------------------------------------------------------------------------------------
+
+
+def _head(bench: Workbench, conversation: Conversation, turns: Sequence[Turn], title: str, at: datetime) -> Node:
+    asked = "Answer" if len(turns) == 1 else f"Conversation, {count(len(turns), 'question')}"
+    return el(
+        "header",
+        el("p.kicker", f"{asked} · {at:%d %B %Y, %H:%M} UTC"),
+        el("h1", visible(title, _TITLE_CHARACTERS)),
+        _facts(*_about_collection(bench, conversation.collection), ("Cost", _total(turns))),
+    )
+
+
+def _about_collection(bench: Workbench, name: str) -> Iterator[tuple[str, str]]:
+    """Yield what was asked; a collection that is gone is named all the same."""
+    yield "Collection", visible(name, 80)
+    try:
+        collection: Collection = bench.collection(name)
+        found = fingerprint(bench, collection)
+    except RagError:
+        yield "Fingerprint", "the collection was deleted since"
+        return
+    yield "Holds", f"{count(found.documents, 'document')}, {count(found.chunks, 'chunk')}"
+    yield "Embedding model", visible(found.embedding_model, 80) or "none, keyword search only"
+    yield "Chunks of", f"{found.options.chunk_size_tokens} tokens, overlap {found.options.overlap_tokens}"
+    yield "Fingerprint", found.digest
+
+
+def _total(turns: Sequence[Turn]) -> str:
+    costs = [0.0 if t.answer.cached else t.answer.cost_usd for t in turns if t.answer]
+    known = sum(c for c in costs if c is not None)
+    unknown = sum(c is None for c in costs)
+    if not unknown:
+        return cost(known)
+    return "unknown" if unknown == len(costs) else f"{cost(known)} and {count(unknown, 'answer')} of unknown cost"
+
+
+def _facts(*pairs: tuple[str, str]) -> Node:
+    return el("dl", *(el("div", el("dt", name), el("dd", value)) for name, value in pairs if value))
+
+
+# --- turns ----------------------------------------------------------------------------------------------------------
+
+
+def _turn(bench: Workbench, turn: Turn, number: int, pictures: Pictures) -> Node:
+    question = el("h2.question", plain(turn.question))
+    if turn.answer is None:
+        return el("section.turn", question, el("p.notice", "This answer was still being written."))
+    answer, sources = turn.answer, _sources(turn.answer)
+    return el(
+        "section.turn",
+        question,
+        el("div.said", *answer_nodes(answer, lambda citation: _marker(citation, number, sources))),
+        *(el("p.notice", visible(sentence, 600)) for sentence in _notices(answer)),
+        *_checks(answer),
+        _facts(*_about_answer(bench, turn, answer)),
+        *_quotes(number, sources, pictures),
+    )
+
+
+def _notices(answer: Answer) -> list[str]:
+    told = [sentence for sentence in (answer.error, answer.note) if sentence]
+    return told or ([_ENDS[answer.finish]] if answer.finish in _ENDS else [])
+
+
+def _about_answer(bench: Workbench, turn: Turn, answer: Answer) -> Iterator[tuple[str, str]]:
+    yield "Model", visible(answer.model, 80)
+    yield "Kind", answer.label if answer.found else ""
+    yield "Tokens", tokens(answer)
+    yield "Cost", paid(answer)
+    yield "Time", f"first words {duration(answer.ttft_ms)}, whole {duration(answer.duration_ms)}"
+    yield "Asked", f"{turn.created_at:%d %b %Y, %H:%M} UTC"
+    stream = bench.answers.get(turn.stream_id)
+    if stream is not None and stream.result is not None:
+        yield "Searched", _searched(stream.result)
+
+
+def _searched(result: SearchResult) -> str:
+    options = result.options
+    told = f"by {_SEARCHED[options.mode]}, at most {count(options.top_k, 'excerpt')} scoring {result.threshold:.2f} or more"
+    return told + (f", within a filter ({count(len(options.document_ids), 'document')})" if options.filters else "")
+
+
+# --- sources --------------------------------------------------------------------------------------------------------
+
+
+def _sources(answer: Answer) -> dict[tuple[int, str], Citation]:
+    """Return what is cited, each quote once, by marker."""
+    found: dict[tuple[int, str], Citation] = {}
+    for citation in sorted(answer.citations, key=lambda c: c.marker):
+        found.setdefault((citation.marker, citation.quote), citation)
+    return found
+
+
+def _place(turn: int, index: int) -> str:
+    return f"source-{turn}-{index}"
+
+
+def _marker(citation: Citation, turn: int, sources: dict[tuple[int, str], Citation]) -> Node:
+    index = list(sources).index((citation.marker, citation.quote)) + 1
+    title = f"{visible(citation.hit.document_name)} {pages_text(citation.pages)}: “{visible(citation.quote, 300)}”"
+    return el("a.marker", str(citation.marker), href=f"#{_place(turn, index)}", title=title)
+
+
+def _quotes(turn: int, sources: dict[tuple[int, str], Citation], pictures: Pictures) -> Iterator[Node]:
+    if sources:
+        yield el("h3", "What it rests on")
+    for index, citation in enumerate(sources.values(), 1):
+        yield el(
+            "article.source",
+            el(
+                "div.row",
+                el("span.number", str(citation.marker)),
+                el("strong", visible(citation.hit.document_name)),
+                el("span.muted", pages_text(citation.pages)),
+                el("span.muted", visible(citation.hit.chunk.heading)),
+            ),
+            el("div.quote", plain(" ".join(citation.quote.split()))),
+            *pictures.of(citation),
+            id=_place(turn, index),
+        )
+
+
+def _documents(turns: Sequence[Turn]) -> Iterator[Node]:
+    """Yield the list of the documents that are cited, with the hash of each file."""
+    cited = {c.hit.chunk.document_id: c.hit.document_name for t in turns if t.answer for c in t.answer.citations}
+    if cited:
+        rows = [el("tr", el("td", visible(name)), el("td", el("code", key))) for key, name in sorted(cited.items())]
+        yield el("section.documents", el("h3", "Documents cited, with the SHA-256 of each file"), el("table", *rows))
+
+
+# --- checks ---------------------------------------------------------------------------------------------------------
+
+
+def _checks(answer: Answer) -> Iterator[Node]:
+    """Yield the summary of the checks and, in words, what is not supported: paper has no tooltips."""
+    counts = CheckSummary.of(answer.checks)
+    if not str(counts):
+        return
+    whole = counts.sentences == counts.sentences_supported and counts.figures == counts.figures_supported
+    yield el("div.checks", el("span.chip.good" if whole else "span.chip.warn", str(counts)), legend(answer))
+    rows = [el("tr", el("td", quoted), el("td", found)) for quoted, found in _open_points(answer)]
+    if rows:
+        yield el("table.open", *rows)
+
+
+def _open_points(answer: Answer) -> Iterator[tuple[str, str]]:
+    """Yield (words of the answer, what was found) of each sentence and figure that is not supported."""
+    for check in answer.checks:
+        if check.verdict != "supported":
+            yield visible(answer.text[check.start : check.end], 240), about_sentence(check)
+        for figure in check.figures:
+            if figure.verdict != "supported":
+                yield visible(figure.text), about_figure(figure)

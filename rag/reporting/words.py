@@ -1,0 +1,51 @@
+"""Figures of an answer in words, the same in every report."""
+
+from __future__ import annotations
+
+from rag.types import Answer
+
+
+def cost(usd: float | None) -> str:
+    """Return "$0.00", "$0.0042", "< $0.0001"; "unknown" is never $0."""
+    if usd is None:
+        return "unknown"
+    if 0 < usd < 0.0001:
+        return "< $0.0001"
+    return f"${usd:.2f}" if usd == 0 or usd >= 1 else f"${usd:.4f}"
+
+
+def paid(answer: Answer) -> str:
+    """Return what an answer cost."""
+    if answer.cached:
+        return "from the cache, free"
+    return "unknown" if answer.cost_usd is None else cost(answer.cost_usd)
+
+
+def duration(ms: float | None) -> str:
+    """Return "8 ms", "1.4 s", "2 min 5 s"; "–" when it was not measured."""
+    if ms is None:
+        return "–"
+    if ms < 1000:
+        return f"{ms:.0f} ms"
+    return f"{ms / 1000:.1f} s" if ms < 60_000 else f"{ms // 60_000:.0f} min {ms % 60_000 / 1000:.0f} s"
+
+
+def pages_text(numbers: tuple[int, ...]) -> str:
+    """Return "p. 3" or "p. 3–4"; empty for a document without pages."""
+    if not numbers:
+        return ""
+    return f"p.\u00a0{numbers[0]}" if len(numbers) == 1 else f"p.\u00a0{numbers[0]}–{numbers[-1]}"
+
+
+def count(number: int, noun: str) -> str:
+    """Return "1 chunk", "1,204 chunks"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def tokens(answer: Answer) -> str:
+    """Return the tokens of an answer, said to be estimated where they are; empty when none were used."""
+    used = answer.usage
+    if not used.input_tokens and not used.output_tokens:
+        return ""
+    about = "about " if used.estimated else ""
+    return f"{about}{used.input_tokens:,} in, {used.output_tokens:,} out"
