@@ -105,6 +105,18 @@ def test_ask_cites_and_says_what_it_cost(filled: Run) -> None:
         assert citation["end"] - citation["start"] == len(citation["quote"])
 
 
+def test_ask_writes_a_report(filled: Run, tmp_path: Path) -> None:
+    """`--report` writes the answer as one HTML file; a place that cannot be written is one sentence."""
+    question = "Why was turbine 3 out of service and for how long?"
+    done = filled("ask", question, "--report", str(tmp_path / "a.html"))
+    assert 0 == done.returncode, done.stderr
+    text = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>") and "data:image/jpeg;base64," in text
+    lost = filled("ask", question, "--report", str(tmp_path / "no" / "a.html"))
+    assert 1 == lost.returncode
+    assert lost.stderr.count("\n") == 1 and "could not be written" in lost.stderr
+
+
 def test_ask_says_when_the_documents_do_not_say(filled: Run) -> None:
     """A question that no document answers is not found, and that is no failure."""
     done = filled("ask", "What is the boiling point of tungsten in kelvin?", "--json")

@@ -24,6 +24,7 @@ PDF = "application/pdf"
 _WIDTH_PX = 1200
 _AROUND_PX = 90
 _LEAST_HEIGHT_PX = 260
+_GAP_PX = 12
 _AROUND_CHARACTERS = 400
 
 
@@ -80,26 +81,43 @@ def snippet(drawn: PageImage) -> tuple[bytes, int, int]:
 
     with Image.open(io.BytesIO(drawn.jpeg)) as opened:
         page = opened.convert("RGB")
-    left, top, right, bottom = _ink(page)
+    ink = _ink(page)
+    left, top, right, bottom = _printed(ink)
     if drawn.boxes:
         first, last = min(b[1] for b in drawn.boxes), max(b[3] for b in drawn.boxes)
         around = max(_AROUND_PX, (_LEAST_HEIGHT_PX - (last - first)) // 2)
-        top, bottom = max(top, first - around), min(bottom, last + around)
+        rows = ink.crop((left, 0, right, ink.height)).getprojection()[1]
+        top, bottom = _between_lines(rows, max(top, first - around), -1), min(bottom, last + around)
+        bottom = _between_lines(rows, bottom, 1)
     part = page.crop((left, top, right, bottom))
     out = io.BytesIO()
     part.save(out, "JPEG", quality=82, optimize=True)
     return out.getvalue(), part.width, part.height
 
 
-def _ink(page: Image.Image) -> tuple[int, int, int, int]:
-    """Return the box of what is printed on the page, with a small rest of the margins."""
+def _ink(page: Image.Image) -> Image.Image:
+    """Return the page with 255 where something is printed and 0 where the paper is."""
     from PIL import Image, ImageChops
 
     paper = Image.new("RGB", page.size, page.getpixel((2, 2)))
-    ink = ImageChops.difference(page, paper).convert("L").point(lambda level: 255 * (level > 24)).getbbox()
-    left, top, right, bottom = ink or (0, 0, *page.size)
-    rest = page.width // 40
-    return max(0, left - rest), max(0, top - rest), min(page.width, right + rest), min(page.height, bottom + rest)
+    return ImageChops.difference(page, paper).convert("L").point(lambda level: 255 * (level > 24))
+
+
+def _printed(ink: Image.Image) -> tuple[int, int, int, int]:
+    """Return the box of what is printed, with a small rest of the margins."""
+    left, top, right, bottom = ink.getbbox() or (0, 0, *ink.size)
+    rest = ink.width // 40
+    return max(0, left - rest), max(0, top - rest), min(ink.width, right + rest), min(ink.height, bottom + rest)
+
+
+def _between_lines(rows: list[int], at: int, step: int) -> int:
+    """Return a row of pixels in the next blank stretch, so that no line of text is cut; where it was when none is near."""
+    end = min(max(at + step * _AROUND_PX, 0), len(rows) - 1)
+    blank = next((row for row in range(at, end, step) if not rows[row]), None)
+    if blank is None:
+        return at
+    far = min(max(blank + step * _GAP_PX, 0), len(rows) - 1)
+    return next((row - step for row in range(blank, far, step) if rows[row]), far)
 
 
 def _in_text(document: Document, citation: Citation) -> Node:

@@ -49,7 +49,7 @@ def report(bench: Workbench, conversation: Conversation, *, turn_id: str = "", a
     pictures = Pictures(bench)
     body = as_html(
         _head(bench, conversation, turns, title, at or datetime.now(UTC)),
-        *(_turn(bench, turn, number, pictures) for number, turn in enumerate(turns, 1)),
+        *(_turn(bench, turn, number, pictures, title) for number, turn in enumerate(turns, 1)),
         *_documents(turns),
         el("footer", "This file is complete in itself: nothing in it runs, and nothing is loaded from elsewhere."),
     )
@@ -129,8 +129,9 @@ def _facts(*pairs: tuple[str, str]) -> Node:
 # --- turns ----------------------------------------------------------------------------------------------------------
 
 
-def _turn(bench: Workbench, turn: Turn, number: int, pictures: Pictures) -> Node:
-    question = el("h2.question", plain(turn.question))
+def _turn(bench: Workbench, turn: Turn, number: int, pictures: Pictures, title: str) -> Node:
+    asked = plain(turn.question)
+    question = el("h2.question", asked) if number > 1 or asked != visible(title, _TITLE_CHARACTERS) else None
     if turn.answer is None:
         return el("section.turn", question, el("p.notice", "This answer was still being written."))
     answer, sources = turn.answer, _sources(turn.answer)

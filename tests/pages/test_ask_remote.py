@@ -154,6 +154,15 @@ def test_a_conversation_is_renamed_found_and_saved(page: Any) -> None:
     assert text.startswith("# Gearbox story") and QUESTION in text and "p.\u00a03: “" in text and "$0.00" in text
 
 
+def test_a_report_is_offered(page: Any, server: FaultServer) -> None:
+    """The menu of conversations offers the conversation as a report, and the last answer alone once there are more."""
+    server.replies["ok"] = [TRUE]
+    page = ask(page, "fault/ok")
+    assert ["Report .html", "Save as .md"] == [b.label for b in page.test.get("download_button")]
+    page = ask(page, "local/extractive")
+    assert "Report of the last answer alone" in [b.label for b in page.test.get("download_button")]
+
+
 def test_an_export_holds_nothing_live() -> None:
     """What a model wrote is text in the file, too."""
     from pages.parts.export import _inert
