@@ -68,7 +68,7 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
         set_menu.report()
         evaluation = tuning.measured(bench, target, chosen, options, question) if chosen is not None else None
         if chosen is not None and evaluation is not None:
-            tuning.show(target, chosen, evaluation, question)
+            tuning.show(bench, target, chosen, evaluation, question)
     if question:
         _one_question(bench, target, question, options, chosen, controls, results)
     elif chosen is None:

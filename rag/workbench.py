@@ -33,6 +33,7 @@ from rag.store.catalog import Catalog
 from rag.store.conversations import Conversations
 from rag.store.keywords import word_spans
 from rag.store.lock import DataLock
+from rag.store.profiles import Profiles
 from rag.types import ChunkOptions, Collection, Document, GenerateOptions, Stop, never
 from rag.usage.ledger import Ledger
 
@@ -136,6 +137,11 @@ class Workbench:
     @property
     def data_dir(self) -> Path:
         return self.settings.data_dir
+
+    @property
+    def profiles(self) -> Profiles:
+        """Settings under a name: tuned on Search and in experiments, used by Ask."""
+        return Profiles(self.catalog.engine)
 
     # --- collections and models ---
 

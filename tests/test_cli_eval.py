@@ -19,9 +19,14 @@ QUESTIONS = SAMPLES / "questions.jsonl"
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Run:
     """The `rag` command on a data folder with the samples and one stored set."""
-    data = tmp_path_factory.mktemp("data")
+    data = folder
     with rag.open_workbench(data) as bench:
         rag.ingest(bench, rag.load_samples().uploads)
         found = rag.evaluation.import_questions(bench, QUESTIONS.name, QUESTIONS.read_bytes())
@@ -100,3 +105,13 @@ def test_what_cannot_be_measured_is_one_sentence(run: Run, tmp_path: Path, wante
     done = run(wanted if wanted == "no such set" else str(tmp_path / wanted))
     assert 1 == done.returncode
     assert 1 == len(done.stderr.strip().splitlines()) and done.stderr.startswith("rag: ")
+
+
+def test_a_run_of_a_stored_set_is_kept(run: Run, folder: Path) -> None:
+    """The Experiments page lists it with what was measured; a file's questions and `--forget` leave nothing."""
+    out = json.loads(run("board questions", "--top-k", "4", "--json").stdout)
+    for arguments in (("board questions", "--top-k", "4", "--forget"), (str(QUESTIONS), "--top-k", "4")):
+        assert 0 == run(*arguments).returncode
+    with rag.open_workbench(folder, read_only=True) as bench:
+        infos = [i for i in rag.evaluation.Runs(bench.catalog.engine).list() if i.options.top_k == 4]
+    assert [out["figures"]["mrr"]["value"]] == [i.figures["mrr"].value for i in infos]

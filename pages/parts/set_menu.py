@@ -32,18 +32,18 @@ def menu(bench: Workbench, target: Collection, chosen: QuestionSet | None) -> No
         if chosen is not None:
             _this_one(bench, chosen)
         st.text_input(
-            "New set", key="tuning.new", placeholder="Its name", max_chars=120, on_change=_guarded, args=(_make, bench)
+            "New set", key="tuning.new", placeholder="Its name", max_chars=120, on_change=guarded, args=(_make, bench)
         )
         round_ = st.session_state.setdefault(f"{_UPLOAD}.round", 0)
         st.file_uploader(
             "Import CSV or JSONL", key=f"{_UPLOAD}.{round_}", type=["csv", "jsonl", "json", "tsv", "txt"],
             help="A row is a question, with document and page or quote, or with answerable = false.",
-            on_change=_guarded, args=(_import, bench, target),
+            on_change=guarded, args=(_import, bench, target),
         )  # fmt: skip
         if not any(info.name == SAMPLES for info in tuning.question_sets(bench).list()):
             st.button(
                 "Questions on the sample documents", icon=":material/science:", width="stretch", key="tuning.samples",
-                on_click=_guarded, args=(_samples, bench, target),
+                on_click=guarded, args=(_samples, bench, target),
             )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def report() -> None:
 
 def _this_one(bench: Workbench, chosen: QuestionSet) -> None:
     st.text_input(
-        "Rename", chosen.name, key=f"tuning.rename.{chosen.id}.{chosen.name}", max_chars=120, on_change=_guarded,
+        "Rename", chosen.name, key=f"tuning.rename.{chosen.id}.{chosen.name}", max_chars=120, on_change=guarded,
         args=(_rename, bench, chosen),
     )  # fmt: skip
     name = visible(chosen.name, 60).replace("/", "-")
@@ -79,11 +79,11 @@ def _this_one(bench: Workbench, chosen: QuestionSet) -> None:
         )  # fmt: skip
         sure = st.session_state.get(_SURE) == chosen.id
         text = f"Delete {count(len(chosen.questions), 'question')} for good" if sure else "Delete"
-        st.button(text, icon=":material/delete:", key="tuning.delete", on_click=_guarded, args=(_delete, bench, chosen))
+        st.button(text, icon=":material/delete:", key="tuning.delete", on_click=guarded, args=(_delete, bench, chosen))
     st.divider()
 
 
-def _guarded(do: Callable[..., None], *args: object) -> None:
+def guarded(do: Callable[..., None], *args: object) -> None:
     """Do it; what goes wrong is one sentence at the next drawing."""
     try:
         do(*args)

@@ -28,6 +28,7 @@ _PAGES = {
     "documents": ("Documents", ":material/description:"),
     "embedding": ("Collections", ":material/database:"),
     "search": ("Search", ":material/tune:"),
+    "experiments": ("Experiments", ":material/science:"),
     "ask": ("Ask", ":material/forum:"),
     "usage": ("Usage", ":material/monitoring:"),
     "settings": ("Settings", ":material/settings:"),

@@ -109,13 +109,13 @@ def before(target: Collection, chosen: QuestionSet, now: Evaluation) -> Evaluati
     return rag.evaluation.rescore(now.pool, options)
 
 
-def show(target: Collection, chosen: QuestionSet, now: Evaluation, question: str) -> None:
+def show(bench: Workbench, target: Collection, chosen: QuestionSet, now: Evaluation, question: str) -> None:
     """Draw figures and strip as one element, and the near misses when they are asked for."""
     then = before(target, chosen, now)
     draw(
         tuning_view.figures(now, then), tuning_view.since(then.options, now.options),
         tuning_view.strip(now, then, question), tuning_view.legend(now),
-        key="tuning.set.drawn", on_pick=lambda value: act(target, chosen, now, value),
+        key="tuning.set.drawn", on_pick=lambda value: keep(bench, chosen, now) if value == "keep:" else act(target, chosen, now, value),
     )  # fmt: skip
     missed = now.counts["missed"]
     near = st.expander(
@@ -147,6 +147,15 @@ def recommended(target: Collection, chosen: QuestionSet, now: Evaluation) -> Non
             f"Apply {found.threshold:.2f}", icon=":material/check:", key="tuning.apply", width="stretch",
             disabled=round(found.current, 2) == found.threshold, on_click=_set, args=(target, {"threshold": found.threshold}),
         )  # fmt: skip
+
+
+def keep(bench: Workbench, chosen: QuestionSet, now: Evaluation) -> None:
+    """Keep the set as it is measured on screen, to be held beside other runs."""
+    try:
+        rag.evaluation.keep_run(bench, now, chosen)
+        st.toast("Kept: Experiments, Runs shows it beside others.", icon=":material/bookmark_added:")
+    except RagError as error:
+        st.session_state[SAID] = str(error)
 
 
 def act(target: Collection, chosen: QuestionSet, now: Evaluation | None, value: str) -> None:

@@ -76,11 +76,12 @@ def _percent(share: float) -> str:
 def since(before: SearchOptions, now: SearchOptions) -> Node:
     """Return what the changes are measured from, and the way back."""
     words = el("span.muted", f"Change since {settings_words(before)}")
+    keep = el("button.link", "Keep as a run", data_pick="keep:", title="To hold it beside other runs, in Experiments")
     if before == now:
-        return el("div.labelling", words)
+        return el("div.labelling", words, keep)
     return el(
-        "div.labelling", words,
-        el("button.link", "Go back to it", data_pick="back:"), el("button.link", "Compare from here", data_pick="from:"),
+        "div.labelling", words, el("button.link", "Go back to it", data_pick="back:"),
+        el("button.link", "Compare from here", data_pick="from:"), keep,
     )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ _QUERIES, _QRELS = "queries.jsonl", "qrels.jsonl"
     "--weight", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share of the semantic side."
 )
 @click.option("--data", type=click.Path(path_type=Path), help="Data folder; else RAG_DATA_DIR, else data/workbench.")
+@click.option("--forget", is_flag=True, help="Do not keep the run; those of stored sets are kept for Experiments.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on stdout.")
 def evaluate(
     question_set: str,
@@ -41,12 +42,13 @@ def evaluate(
     top_k: int,
     weight: float,
     data: Path | None,
+    forget: bool,
     as_json: bool,
 ) -> None:
     """Measure search on the labelled questions of QUESTION_SET.
 
     It is the name of a stored set, a CSV or JSONL file of questions, or a folder with queries.jsonl and qrels.jsonl.
-    Questions of a file are measured and not kept.
+    Questions of a file are measured and not kept. A run of a stored set is kept: the Experiments page shows it.
     """
     with rag.open_workbench(data, read_only=True) as bench:
         target = bench.collection(collection)
@@ -55,6 +57,8 @@ def evaluate(
         pool = rag.evaluation.gather(bench, asked, collection=target, options=options, on_progress=_progress())
         found = rag.evaluation.rescore(pool, options)
         advice = rag.evaluation.recommend(pool, found.options)
+        if asked.id and not forget:
+            rag.evaluation.keep_run(bench, found, asked, title=f"rag eval: {asked.name} on {target.name}")
     for problem in problems:
         click.echo(f"rag: {problem}", err=True)
     if as_json:

@@ -46,6 +46,7 @@ def as_run(
     title: str = "",
     sweep_id: str = "",
     costs: Mapping[str, float] | None = None,
+    profile: str = "",
 ) -> Run:
     """Return an evaluation as a run that is not kept yet, and so has no id."""
     info = RunInfo(
@@ -59,11 +60,17 @@ def as_run(
         figures=evaluation.figures,
         sweep_id=sweep_id,
         costs={"context_characters": evaluation.context_characters, "chunks": searched.chunks, **(costs or {})},
+        profile=profile,
     )
     return Run(info, evaluation.questions)
 
 
-def keep_run(bench: Workbench, evaluation: Evaluation, question_set: QuestionSet, *, title: str = "") -> Run:
-    """Keep how a search did on a question set; the run that is returned has an id to open it by."""
+def keep_run(
+    bench: Workbench, evaluation: Evaluation, question_set: QuestionSet, *, title: str = "", profile: str = ""
+) -> Run:
+    """Keep how a search did on a question set; the run that is returned has an id to open it by.
+
+    `profile` names the profile that the options are of.
+    """
     searched = fingerprint(bench, evaluation.pool.collection)
-    return Runs(bench.catalog.engine).add(as_run(evaluation, question_set, searched, title=title))
+    return Runs(bench.catalog.engine).add(as_run(evaluation, question_set, searched, title=title, profile=profile))

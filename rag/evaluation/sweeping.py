@@ -29,10 +29,14 @@ from rag.jobs import Job
 from rag.providers.base import Vectors
 from rag.store.question_sets import QuestionSets
 from rag.store.runs import Runs, Sweep
-from rag.types import ChunkOptions, Collection, LabelledQuestion, QuestionSet, RunInfo, SearchOptions
+from rag.types import ChunkOptions, Collection, LabelledQuestion, QuestionSet, RunInfo, SearchOptions, Stop, never
 
 if TYPE_CHECKING:
     from rag.workbench import Workbench
+
+
+_SCORING_S, _SEARCHING_S = 0.0015, 0.004
+"""About what a question takes once its chunks are there: under one more setting, and under other chunks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +60,32 @@ class SweepPlan:
     cost_usd: float | None
     """Of embedding them; None is unknown, never zero."""
     seconds: float | None
-    """About; None when the ledger does not tell yet how quick the embedding models are."""
+    """About how long it will take; None when the ledger does not tell yet how quick the embedding models are."""
 
 
 def plan_sweep(
-    bench: Workbench, question_set: QuestionSet | str, grid: SweepGrid, *, collection: Collection | str | None = None
+    bench: Workbench,
+    question_set: QuestionSet | str,
+    grid: SweepGrid,
+    *,
+    collection: Collection | str | None = None,
+    stop: Stop = never,
 ) -> SweepPlan:
     """Cut the documents as the sweep will, and tell what it takes; nothing is embedded. Raises `RagError`."""
     work = _Work.of(bench, question_set, grid, collection)
     tokens: dict[str, dict[str, int]] = {}
-    chunks = 0
+    chunks, began = 0, time.perf_counter()
     for options, model in work.variants(work.settings):
-        made = cut(bench, work.collection, options, model)
+        made = cut(bench, work.collection, options, model, stop=stop)
         chunks += len(made.texts)
         if _needs_vectors(work.settings, options, model):
             tokens.setdefault(model, {}).update(zip(made.texts, made.tokens.tolist(), strict=True))
     cost: float | None = 0.0
-    seconds: float | None = 0.0
+    seconds: float | None = (
+        time.perf_counter()
+        - began
+        + len(work.questions) * (len(work.settings) * _SCORING_S + len(work.variants(work.settings)) * _SEARCHING_S)
+    )
     texts = total = 0
     for model, known in tokens.items():
         missing = missing_texts(bench, model, known)
@@ -94,7 +107,7 @@ def start_sweep(
     """
     bench.require_writable()
     work = _Work.of(bench, question_set, grid, collection)
-    kept = {**grid.as_json(), "rests_on": work.rests_on}
+    kept = {**grid.as_json(), "rests_on": work.rests_on, "settings": len(work.settings)}
     sweep = Runs(bench.catalog.engine).begin_sweep(work.question_set.id, work.collection.name, kept)
     return _start(bench, work, sweep)
 
@@ -108,6 +121,7 @@ def resume_sweep(bench: Workbench, sweep_id: str) -> Job[SweepResult]:
     sweep = Runs(bench.catalog.engine).sweep(sweep_id)
     kept = dict(sweep.grid)
     rests_on = kept.pop("rests_on")
+    kept.pop("settings", None)
     work = _Work.of(bench, sweep.set_id, SweepGrid.from_json(kept), sweep.collection)
     if work.rests_on != rests_on:
         raise QuestionSetError("The questions or the documents have changed since this sweep began; start a new one.")

@@ -36,6 +36,11 @@ class Sweep:
     """As `rag.evaluation.SweepGrid` writes itself."""
     at: datetime
 
+    @property
+    def settings(self) -> int:
+        """How many settings it has; 0 for one of a version that did not keep their number."""
+        return int(self.grid.get("settings", 0))
+
 
 class Runs:
     """The runs and sweeps of one catalog. Any process may add to them."""
@@ -85,6 +90,12 @@ class Runs:
         """Delete runs; those that are gone already are fine."""
         with self._engine.begin() as connection:
             connection.execute(sa.delete(runs).where(runs.c.id.in_(run_ids)))
+
+    def delete_sweep(self, sweep_id: str) -> None:
+        """Delete a sweep with its runs."""
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(runs).where(runs.c.sweep_id == sweep_id))
+            connection.execute(sa.delete(sweeps).where(sweeps.c.id == sweep_id))
 
     def delete_of_set(self, set_id: str) -> None:
         """Delete every run and sweep of a question set."""

@@ -161,6 +161,8 @@ class RunInfo:
     costs: dict[str, float] = field(default_factory=dict)
     """What the setting costs: context_characters (mean a question), chunks, embedded_tokens (whole collection),
     latency_ms (mean a question), and cost_usd (embedding the collection) where it is known."""
+    profile: str = ""
+    """Name of the profile that the options were taken from, as it was then; empty for options of no profile."""
 
 
 @dataclass(frozen=True, slots=True)
