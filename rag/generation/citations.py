@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from rag.generation.checking.evidence import Passage
 from rag.generation.checking.meaning import Meaning
@@ -15,6 +16,7 @@ from rag.generation.checking.words import told_stems
 from rag.generation.claims import bared
 from rag.generation.marker_stream import MarkerStream, Piece
 from rag.generation.markers import Marker, not_sent, written
+from rag.generation.numbering import Numbering
 from rag.generation.quotes import Span, best_quote, locate, stands_in
 from rag.text import sentences
 from rag.types import Citation, CitationEvent, Hit, TextEvent
@@ -58,14 +60,20 @@ def native_citation(
 class CitationReader:
     """Turns the pieces of a model's answer into what is shown and what it cites.
 
-    However the stream is cut, the texts joined and the citations are the same. `hits` are those that were sent, `[n]` is
-    `hits[n - 1]`.
+    However the stream is cut, the texts joined and the citations are the same. `hits` are those that were sent: the model's `[n]`
+    is `hits[n - 1]`, and is shown under the number that `numbering` gives it.
     """
 
     def __init__(
-        self, hits: Sequence[Hit], *, meaning: Meaning | None = None, pages_of: PagesOf = pages_of_chunk
+        self,
+        hits: Sequence[Hit],
+        *,
+        meaning: Meaning | None = None,
+        pages_of: PagesOf = pages_of_chunk,
+        numbering: Numbering | None = None,
     ) -> None:
         self._hits = tuple(hits)
+        self._numbering = numbering or Numbering()
         self._passages: dict[int, Passage] = {}
         self._meaning = meaning
         self._pages_of = pages_of
@@ -102,7 +110,8 @@ class CitationReader:
         citation = native_citation(self._hits, marker, cited_text, at, self._pages_of)
         if citation is None:
             return events + self._shown(blank) + self._events([Marker((marker,))])
-        return events + self._shown(blank + written(marker)) + [CitationEvent(citation)]
+        citation = replace(citation, marker=self._numbering.cite(marker))
+        return events + self._shown(blank + written(citation.marker)) + [CitationEvent(citation)]
 
     def _new_stream(self) -> MarkerStream:
         return MarkerStream(len(self._hits), lambda tail: stands_in(tail, [hit.chunk.text for hit in self._hits]))
@@ -126,9 +135,10 @@ class CitationReader:
             if isinstance(part, str):
                 events += self._shown(not_sent(part))
                 continue
-            events += self._shown(written(part))
+            shown = self._numbering.cite(part)
+            events += self._shown(written(shown))
             span = best_quote(claim, self._passage(part), self._meaning)
-            events.append(CitationEvent(citation_of(self._hits[part - 1], part, span, at, self._pages_of)))
+            events.append(CitationEvent(citation_of(self._hits[part - 1], shown, span, at, self._pages_of)))
         self._claim, self._claim_end = claim, len(self._text)
         return events
 

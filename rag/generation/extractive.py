@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
 from rag.errors import ModelUnavailableError
+from rag.generation.markers import written
+from rag.generation.numbering import Numbering
 from rag.generation.passages import Source
 from rag.generation.reading import Passage, Reader
 from rag.providers.base import ChatRequest, Embedder
@@ -55,19 +57,23 @@ class ExtractiveModel:
         return NAME
 
     def stream(self, request: ChatRequest, stop: Stop) -> Iterator[Event]:
-        """Yield the passages, each ended by its marker `[n]` for `request.hits[n - 1]`."""
+        """Yield the passages, each ended by its marker; they are numbered in their order, which is not that of the hits."""
         documents: dict[str, Document | None] = {}
         for hit in request.hits[:HITS_READ]:
             if hit.chunk.document_id not in documents:
                 documents[hit.chunk.document_id] = self._document_of(hit.chunk.document_id)
         chosen = self._chosen(request, documents, stop)
-        for number, passage in enumerate(chosen):
-            for piece in pieces(("\n\n" if number else "") + passage.shown + " "):
+        numbering, at = Numbering(), 0
+        for place, passage in enumerate(chosen):
+            for piece in pieces(("\n\n" if place else "") + passage.shown + " "):
                 if stop():
                     return
                 yield TextEvent(piece)
-            yield CitationEvent(_citation(passage, documents[passage.hit.chunk.document_id]))
-            yield TextEvent(f"[{passage.marker}]")
+                at += len(piece)
+            marker = numbering.cite(passage.marker)
+            yield CitationEvent(_citation(passage, documents[passage.hit.chunk.document_id], marker, at))
+            yield TextEvent(written(marker))
+            at += len(written(marker))
         yield EndEvent("complete" if chosen else "not_found", Usage(), cost_usd=0.0)
 
     def _chosen(self, request: ChatRequest, documents: Mapping[str, Document | None], stop: Stop) -> list[Passage]:
@@ -113,9 +119,9 @@ def pieces(text: str) -> list[str]:
     return re.findall(r"\s*\S+\s*|\s+", text)
 
 
-def _citation(passage: Passage, document: Document | None) -> Citation:
+def _citation(passage: Passage, document: Document | None, marker: int, at: int) -> Citation:
     pages = document.pages_of(passage.start, passage.end) if document else passage.hit.chunk.pages
-    return Citation(passage.marker, passage.hit, passage.quote, passage.start, passage.end, pages)
+    return Citation(marker, passage.hit, passage.quote, passage.start, passage.end, pages, at)
 
 
 def _same(passage: Passage, other: Passage) -> bool:

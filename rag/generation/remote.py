@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rag.generation.checking.checker import Checker
 from rag.generation.checking.meaning import Meaning
 from rag.generation.citations import CitationReader, PagesOf
+from rag.generation.numbering import Numbering
 from rag.generation.prompting import PastTurn, Prompt, build_prompt
 from rag.providers.base import ChatRequest
 from rag.providers.messages import CallEnd, CallFinish, CitedEvent, Excerpt, Message, Request, Result, StreamEvent
@@ -124,8 +125,11 @@ class _Reader:
         self._begin()
 
     def _begin(self) -> None:
-        self._citations = CitationReader(self._hits, meaning=self._meaning, pages_of=self._pages_of)
-        self._checker = Checker(self._hits, meaning=self._meaning)
+        numbering = Numbering()
+        self._citations = CitationReader(
+            self._hits, meaning=self._meaning, pages_of=self._pages_of, numbering=numbering
+        )
+        self._checker = Checker(self._hits, meaning=self._meaning, numbering=numbering)
 
     def read(self, event: StreamEvent) -> Iterator[Event]:
         match event:
@@ -147,7 +151,7 @@ class _Reader:
         for event in events:
             yield event
             if isinstance(event, TextEvent):
-                self._checker.feed(event.text)
+                yield from (CheckEvent(check) for check in self._checker.feed(event.text))
 
 
 def _end(result: Result) -> EndEvent:

@@ -63,7 +63,8 @@ class AnswerStream:
         self._events: list[Event] = []
         self._text: list[str] = []
         self._citations: list[Citation] = []
-        self._checks: list[SentenceCheck] = []
+        self._checks: dict[int, SentenceCheck] = {}
+        """By where the sentence begins: the check at the end takes the place of the one made while it streamed."""
         self._answer: Answer | None = None
         self._on_end: list[OnEnd] = []
         self._stopping = threading.Event()
@@ -119,6 +120,12 @@ class AnswerStream:
         """The citations so far."""
         with self._changed:
             return tuple(self._citations)
+
+    @property
+    def checks(self) -> tuple[SentenceCheck, ...]:
+        """The checks of the sentences that are complete so far, in order."""
+        with self._changed:
+            return tuple(self._checks[start] for start in sorted(self._checks))
 
     @property
     def done(self) -> bool:
@@ -186,7 +193,7 @@ class AnswerStream:
             elif isinstance(event, CitationEvent):
                 self._citations.append(event.citation)
             elif isinstance(event, CheckEvent):
-                self._checks.append(event.check)
+                self._checks[event.check.start] = event.check
             elif isinstance(event, RestartEvent):
                 self._text.clear()
                 self._citations.clear()
@@ -243,7 +250,7 @@ class AnswerStream:
             error=error,
             cached=end.cached,
             note=" ".join(filter(None, (self._stand_in(end), end.note))),
-            checks=tuple(self._checks),
+            checks=self.checks,
         )
 
     def _stand_in(self, end: EndEvent) -> str:

@@ -32,7 +32,7 @@ class Citation:
     """A marker bound to the words it rests on: `document.text[start:end] == quote`."""
 
     marker: int
-    """The number in `[n]`, 1-based."""
+    """The number in `[n]`: 1, 2, 3 in the order in which the text cites first."""
     hit: Hit
     quote: str
     start: int
@@ -54,7 +54,7 @@ class FigureCheck:
     found_as: str = ""
     """How the chunk says it, or what it says instead when that contradicts; empty when nothing like it stands there."""
     marker: int | None = None
-    """Marker of the hit that `found_as` stands in."""
+    """Number of the hit that `found_as` stands in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class SentenceCheck:
     end: int
     verdict: SentenceVerdict
     where: int | None = None
-    """Marker of another hit that says it, when the cited ones do not."""
+    """Number of another hit that says it, when the cited ones do not; what nothing cites is numbered after what is, by rank."""
     figures: tuple[FigureCheck, ...] = ()
 
 

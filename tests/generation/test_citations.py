@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from rag.generation.checking import Checker
 from rag.generation.citations import CitationReader, native_citation
 from rag.generation.excerpts import sanitised
 from rag.generation.markers import parted
+from rag.generation.numbering import Numbering
 from rag.generation.quotes import locate
 from rag.types import CitationEvent, TextEvent
 from tests.generation.hits import document, hit, hits_of, read
@@ -18,26 +20,46 @@ FIVE = hits_of(*(f"Plant {name} made {n} tonnes of paper." for n, name in enumer
     ("written", "shown", "markers"),
     [
         ("It is so [1].", "It is so [1].", [1]),
-        ("It is so [1, 3-5].", "It is so [1][3][4][5].", [1, 3, 4, 5]),
-        ("It is so [1; 2 and 4].", "It is so [1][2][4].", [1, 2, 4]),
-        ("It is so【3】.", "It is so[3].", [3]),
-        ("It is so【4†report】.", "It is so[4].", [4]),
-        ("It is so [２、３].", "It is so [2][3].", [2, 3]),
-        ("It is so ［２］.", "It is so [2].", [2]),
-        ("It is so [Source 2, Source 3].", "It is so [2][3].", [2, 3]),
-        ("It is so [#2] [^3].", "It is so [2] [3].", [2, 3]),
+        ("It is so [1, 3-5].", "It is so [1][2][3][4].", [1, 3, 4, 5]),
+        ("It is so [1; 2 and 4].", "It is so [1][2][3].", [1, 2, 4]),
+        ("It is so【3】.", "It is so[1].", [3]),
+        ("It is so【4†report】.", "It is so[1].", [4]),
+        ("It is so [２、３].", "It is so [1][2].", [2, 3]),
+        ("It is so ［２］.", "It is so [1].", [2]),
+        ("It is so [Source 2, Source 3].", "It is so [1][2].", [2, 3]),
+        ("It is so [#2] [^3].", "It is so [1] [2].", [2, 3]),
         ("It is so [1, p. 12].", "It is so [1].", [1]),
-        ("It is so [5–3].", "It is so [3][4][5].", [3, 4, 5]),
-        ("It is so [[2]].", "It is so [2].", [2]),
+        ("It is so [5–3].", "It is so [1][2][3].", [3, 4, 5]),
+        ("It is so [[2]].", "It is so [1].", [2]),
         ("It is so [1][2][1].", "It is so [1][2][1].", [1, 2, 1]),
         ("It is so.¹ And so.²³", "It is so.[1] And so.²³", [1]),
     ],
 )
 def test_every_way_of_writing_a_marker_has_one_form(written: str, shown: str, markers: list[int]) -> None:
-    """Whatever brackets, digits, lists, ranges and words a model uses, the text shows `[n]` and cites hit n."""
+    """Whatever brackets, digits, lists, ranges and words a model uses, the text shows `[n]` and cites the hit that was named."""
     text, citations = read(FIVE, [written])
     assert shown == text
-    assert markers == [citation.marker for citation in citations]
+    assert markers == [FIVE.index(citation.hit) + 1 for citation in citations]
+
+
+def test_citations_are_numbered_as_the_text_cites_them() -> None:
+    """The reader meets 1, 2, 3 in this order, and an excerpt keeps its number when it is cited again."""
+    text, citations = read(FIVE, ["One [4]. Two [2][4]. Three [5], four [2]."])
+    assert "One [1]. Two [2][1]. Three [3], four [2]." == text
+    assert [1, 2, 1, 3, 2] == [citation.marker for citation in citations]
+    assert [FIVE[n - 1] for n in (4, 2, 4, 5, 2)] == [citation.hit for citation in citations]
+
+
+def test_checks_name_the_numbers_that_the_reader_sees() -> None:
+    """A hit that is cited is told by its number in the text, one that nothing cites by one after those, also while it streams."""
+    numbering = Numbering()
+    reader, checker = CitationReader(FIVE, numbering=numbering), Checker(FIVE, numbering=numbering)
+    reader.feed("Plant C made 13 tonnes of paper [5]. Plant B made 12 tonnes of paper [3].")
+    early = checker.feed(reader.text + " And so on, for all of the others.")
+    assert "Plant C made 13 tonnes of paper [1]. Plant B made 12 tonnes of paper [2]." == reader.text
+    final = checker.finish()
+    assert [("not_found", 2), ("not_found", 4)] == [(check.verdict, check.where) for check in final[:2]]
+    assert [("not_found", 2), ("not_found", None)] == [(check.verdict, check.where) for check in early[:2]]
 
 
 @pytest.mark.parametrize(
@@ -46,8 +68,8 @@ def test_every_way_of_writing_a_marker_has_one_form(written: str, shown: str, ma
         ("As said [99].", "As said [99: no such source]."),
         ("As said [0].", "As said [0: no such source]."),
         ("As said [-1].", "As said [-1: no such source]."),
-        ("As said [4-9].", "As said [4][5][6–9: no such source]."),
-        ("As said [2, 77].", "As said [2][77: no such source]."),
+        ("As said [4-9].", "As said [1][2][6–9: no such source]."),
+        ("As said [2, 77].", "As said [1][77: no such source]."),
         ("As said 【６】.", "As said [6: no such source]."),
     ],
 )
@@ -79,15 +101,15 @@ def test_markers_in_a_code_block_are_code() -> None:
     """Between fences nothing is read, behind them markers count again."""
     text = "So:\n```python\nrow[1] = cell[2]\n```\nDone [3]."
     shown, citations = read(FIVE, [text])
-    assert text == shown
-    assert [3] == [citation.marker for citation in citations]
+    assert text.replace("[3]", "[1]") == shown
+    assert [FIVE[2]] == [citation.hit for citation in citations]
 
 
 def test_an_unclosed_backtick_hides_no_marker() -> None:
     """A lone backtick is a backtick: the marker behind it still cites."""
     shown, citations = read(FIVE, ["The ` sign [2]\nand more [3]"])
-    assert "The ` sign [2]\nand more [3]" == shown
-    assert [2, 3] == [citation.marker for citation in citations]
+    assert "The ` sign [1]\nand more [2]" == shown
+    assert FIVE[1:3] == [citation.hit for citation in citations]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +117,7 @@ def test_an_unclosed_backtick_hides_no_marker() -> None:
     [
         ("see [1](https://evil.example/x)", "see [1] (https://evil.example/x)"),
         ("[1]: https://evil.example", "[1] : https://evil.example"),
-        ("[read [2]](https://evil.example)", "[read [2]] (https://evil.example)"),
+        ("[read [2]](https://evil.example)", "[read [1]] (https://evil.example)"),
         ("![1](https://evil.example/p.png)", "![1] (https://evil.example/p.png)"),
         ("[1][evil]", "[1] [evil]"),
     ],

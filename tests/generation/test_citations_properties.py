@@ -75,12 +75,15 @@ def test_every_citation_is_of_a_sent_chunk_and_contains_its_quote(answer: str) -
     """Whatever the answer: each citation names a hit that was sent, and its quote is exactly the document's text there."""
     shown, citations = read(HITS, [answer])
     for citation in citations:
-        chunk = HITS[citation.marker - 1].chunk
-        assert citation.hit is HITS[citation.marker - 1]
+        assert any(citation.hit is hit for hit in HITS)
+        chunk = citation.hit.chunk
         assert chunk.start <= citation.start < citation.end <= chunk.end
         assert citation.quote == chunk.text[citation.start - chunk.start : citation.end - chunk.start]
         assert citation.at is not None
         assert shown.startswith(f"[{citation.marker}]", citation.at)
+    numbers = list(dict.fromkeys(citation.marker for citation in citations))
+    assert list(range(1, len(numbers) + 1)) == numbers
+    assert len(numbers) == len({(citation.marker, citation.hit.chunk.id) for citation in citations})
 
 
 @MANY

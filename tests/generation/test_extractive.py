@@ -51,15 +51,17 @@ def text_of(*hits: Hit, passages: int = 3) -> str:
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_every_quote_is_an_exact_span_of_its_document(library: Workbench, question: str) -> None:
-    """Quote, offsets and pages of each citation agree with the document, and its marker names the hit it came from."""
+    """Quote, offsets and pages of each citation agree with the document, and its marker stands in the text, numbered in order."""
     result = rag.search(library, question)
     answer = rag.generate(library, result).wait(30)
     assert answer.citations
+    assert list(range(1, len(answer.citations) + 1)) == [citation.marker for citation in answer.citations]
     for citation in answer.citations:
         document = library.catalog.document(citation.hit.chunk.document_id)
         assert document.text[citation.start : citation.end] == citation.quote
         assert citation.pages == document.pages_of(citation.start, citation.end)
-        assert citation.hit == result.hits[citation.marker - 1]
+        assert citation.hit in result.hits
+        assert citation.at is not None and answer.text.startswith(f"[{citation.marker}]", citation.at)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
