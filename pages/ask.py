@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rag.types import Collection
 
 ID = "c"  # of the conversation, in the address: it survives a reload, and another tab can follow
-LAST = "ask.last"
+LAST = "ask.conversation"
 OPEN = "ask.open"  # "turn:marker" of the citation that was picked
 AGAIN = "ask.again.question"
 
@@ -132,24 +132,24 @@ def _nothing_yet(target: Collection) -> None:
 
 
 def _turns(bench: Workbench, conversation: Conversation, current: str) -> None:
-    """Draw what was said, then follow the answer that is being written."""
-    live = _live(bench, conversation)
-    said = [answers.turn(t.question, t.answer, t.stream_id, current) for t in conversation.turns if not _is(t, live)]
-    if live is None and conversation.turns:
-        said += _beside_the_answer(bench, conversation.turns[-1])
+    """Draw what was said, the newest turn as an element of its own: it is drawn in one place while it is written and after."""
+    if not conversation.turns:
+        return
+    *earlier, last = conversation.turns
+    said = [answers.turn(t.question, t.answer, t.stream_id, current) for t in earlier]
     draw(*said, key="ask.turns", on_pick=_open)
+    slot, live = st.empty(), _live(bench, last)
     if live is not None:
-        follow(live)
-    elif conversation.turns:
-        _offer_again(conversation.turns[-1])
+        follow(live, lambda body: [answers.asked(live.question, body)], slot, key="ask.last")
+        return
+    shown = [answers.turn(last.question, last.answer, last.stream_id, current), *_beside_the_answer(bench, last)]
+    with slot:
+        draw(*shown, key="ask.last", on_pick=_open)
+    _offer_again(last)
 
 
-def _is(turn: Turn, live: AnswerStream | None) -> bool:
-    return live is not None and turn.stream_id == live.id
-
-
-def _live(bench: Workbench, conversation: Conversation) -> AnswerStream | None:
-    stream = bench.answers.get(conversation.turns[-1].stream_id) if conversation.turns else None
+def _live(bench: Workbench, turn: Turn) -> AnswerStream | None:
+    stream = bench.answers.get(turn.stream_id)
     return stream if stream is not None and not stream.done else None
 
 

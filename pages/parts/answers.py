@@ -26,7 +26,12 @@ _CUT_SHORT = ("failed", "stopped", "length")
 
 def turn(question: str, answer: Answer | None, turn_id: str, current: str = "") -> Node:
     """Return one question with its answer. A marker or citation picks `sentences.picks`; `current` is the one that is open."""
-    return el("section.turn", el("div.question", question), body(answer, turn_id, current) if answer else None)
+    return asked(question, body(answer, turn_id, current) if answer else None)
+
+
+def asked(question: str, body: Node | None) -> Node:
+    """Return a question with what there is of its answer."""
+    return el("section.turn", el("div.question", question), body)
 
 
 def body(answer: Answer, turn_id: str, current: str) -> Node:

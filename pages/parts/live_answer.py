@@ -1,4 +1,4 @@
-"""An answer while it is being written: its words so far, what is being waited for, and Stop."""
+"""An answer while it is being written: its words as they come, in the form that they keep, what is being waited for, and Stop."""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts.safe_text import draw, el, label, paragraphs
-from rag.types import FallbackEvent, RestartEvent, RetryEvent, TextEvent
+from pages.parts.growing import steady
+from pages.parts.safe_text import Node, draw, el, label, redraw
+from pages.parts.sentences import answer_nodes
+from rag.types import Answer, CheckEvent, CitationEvent, FallbackEvent, RestartEvent, RetryEvent, TextEvent, Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streamlit.delta_generator import DeltaGenerator
+
     from rag.generation import AnswerStream
     from rag.types import Event
 
 _REDRAW_S = 0.04
+_SHARE = 4.0
+"""A redraw that takes long is made less often: drawing may take one part in this many of the time."""
 _QUIET_S = 1.0  # a wait that is shorter needs no sentence
 _REASONS = {
     "rate_limit": "Rate limited by the provider",
@@ -26,23 +34,37 @@ _REASONS = {
 }
 
 
-def follow(stream: AnswerStream) -> None:
-    """Show the text as it comes. Whatever ends this page run, the worker goes on; only Stop ends the answer."""
-    draw(el("section.turn", el("div.question", stream.question)), key="ask.asked")
-    st.button("Stop", key="ask.stop", icon=":material/stop:", on_click=stream.stop)
+def follow(stream: AnswerStream, around: Callable[[Node | None], list[Node]], slot: DeltaGenerator, *, key: str) -> None:
+    """Show the text as it comes, in the tree of that key; `around` puts the answer into its turn.
+
+    `slot` is the `st.empty` that the tree stands in, also once the answer has ended.
+
+    Whatever ends this page run, the worker goes on; only Stop ends the answer.
+    """
+    with slot:
+        draw(*around(said(stream) if stream.text else None), key=key)
     state = st.container(key="ask.state").empty()
-    slot = st.container(key="ask.running").empty()
-    notice, began, drawn, dirty = _Notice(stream.model), time.monotonic(), 0.0, False
+    st.button("Stop", key="ask.stop", icon=":material/stop:", on_click=stream.stop)
+    notice, began, due, dirty = _Notice(stream.model), time.monotonic(), 0.0, False
     for event in stream.follow():
         now = time.monotonic()
         if notice.hear(event, now) or event is None:
             sentence = notice.sentence(now, began if not stream.text else now)
             (state.caption(label(sentence, 400)) if sentence else state.empty())
-        dirty = dirty or isinstance(event, TextEvent | RestartEvent)
-        if dirty and (event is None or now - drawn >= _REDRAW_S):
-            slot.markdown(paragraphs(stream.text))
-            drawn, dirty = now, False
+        dirty = dirty or isinstance(event, TextEvent | RestartEvent | CitationEvent | CheckEvent)
+        if dirty and (event is None or now >= due):
+            with slot:
+                redraw(*around(said(stream)), key=key)
+            due, dirty = now + max(_REDRAW_S, _SHARE * (time.monotonic() - now)), False
     st.rerun()
+
+
+def said(stream: AnswerStream) -> Node:
+    """Return what is written so far, with its markers and marks."""
+    so_far = Answer(
+        steady(stream.text), stream.citations, True, stream.model, "complete", Usage(), None, checks=stream.checks
+    )
+    return el("div.answer", el("div.said", *answer_nodes(so_far, stream.id, "")))
 
 
 class _Notice:

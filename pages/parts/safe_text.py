@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import rag
 
@@ -50,6 +51,19 @@ def draw(*nodes: Node, key: str, on_pick: Callable[[str], None] | None = None) -
             on_pick(str(value))
 
     _surface(key=key, data=packed(list(nodes)), on_pick_change=picked)
+
+
+def redraw(*nodes: Node, key: str, on_pick: Callable[[str], None] | None = None) -> None:
+    """Draw a tree again in the same run, in the place of what `draw` put there: for an answer that grows.
+
+    Streamlit holds a key that comes twice in a run for a mistake, and has no way of its own to change a component's data. It
+    knows elements by key alone, so in the browser this is the same element with other data, and only what changed is drawn.
+    """
+    if context := get_script_run_ctx():
+        context.shared.widget_user_keys_this_run._data.discard(key)
+        taken = context.shared.widget_ids_this_run
+        taken._data.difference_update([name for name in taken.snapshot() if name.endswith(f"-{key}")])
+    draw(*nodes, key=key, on_pick=on_pick)
 
 
 def packed(data: Any) -> bytes:

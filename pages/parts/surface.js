@@ -27,6 +27,25 @@ function build(spec) {
   return node;
 }
 
+// Changes a node into what `spec` says, part by part, so that a selection, a hover and an open fold outlive a redraw.
+function patch(node, old, spec) {
+  if (old === spec) return;
+  const same = Array.isArray(old) && Array.isArray(spec) && old[0] === spec[0]
+    && JSON.stringify(old[1]) === JSON.stringify(spec[1]);
+  if (!same) {
+    if (typeof old === "string" && typeof spec === "string") node.nodeValue = spec;
+    else node.replaceWith(build(spec));
+    return;
+  }
+  const children = [...node.childNodes];
+  for (let i = 2; i < spec.length; i++) {
+    if (i < old.length) {
+      if (JSON.stringify(old[i]) !== JSON.stringify(spec[i])) patch(children[i - 2], old[i], spec[i]);
+    } else node.append(build(spec[i]));
+  }
+  children.slice(spec.length - 2).forEach((child) => child.remove());
+}
+
 function scrollToMark(root) {
   const target = root.querySelector("[data-scroll]");
   const box = target && target.closest(".scroller");
@@ -48,15 +67,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
     else setTriggerValue("pick", target.dataset.pick);
   };
   let changed = false;
+  const known = root.specs || [];
   nodes.forEach((spec, i) => {
-    const source = JSON.stringify(spec);
     const old = root.childNodes[i];
-    if (old && old.source === source) return;
-    const fresh = build(spec);
-    fresh.source = source;
-    if (old) old.replaceWith(fresh); else root.append(fresh);
+    if (!old) root.append(build(spec));
+    else if (JSON.stringify(known[i]) === JSON.stringify(spec)) return;
+    else patch(old, known[i], spec);
     changed = true;
   });
+  root.specs = nodes;
   while (root.childNodes.length > nodes.length) root.lastChild.remove();
   if (changed) requestAnimationFrame(() => scrollToMark(root));
 }

@@ -40,7 +40,8 @@ class _Pieces:
         self._by_place = {c.at: c for c in answer.citations if c.at is not None}
         self._by_marker: dict[int, Citation] = {}
         for citation in answer.citations:
-            self._by_marker.setdefault(citation.marker, citation)
+            if citation.at is None:  # of an answer stored before markers had places: only the number binds it
+                self._by_marker.setdefault(citation.marker, citation)
 
     def piece(self, text: str, at: int) -> list[Child]:
         """Return a piece of text; `[n]` is a marker where a citation stands behind it, else the text that it is."""
@@ -84,7 +85,7 @@ def about_sentence(check: SentenceCheck) -> str:
         "not_found": "The cited source does not say this.",
         "no_citation": "No source is given for this.",
     }.get(check.verdict, "")
-    return told + (f" Excerpt {check.where} says it." if check.where is not None else "")
+    return told + (f" Excerpt [{check.where}] says it." if check.where is not None else "")
 
 
 def about_figure(figure: FigureCheck) -> str:

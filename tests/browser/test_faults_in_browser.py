@@ -72,7 +72,7 @@ def test_a_rate_limit_is_told_and_then_the_answer_comes(stage: Stage) -> None:
     stage.ask("429?retry=2;ok?x")
     stage.tab.page.get_by_text("Rate limited by the provider; trying again in").wait_for(timeout=15_000)
     stage.tab.page.locator("section.turn .meta", has_text="tokens in").wait_for(timeout=30_000)
-    assert "gearbox" in stage.tab.idle().text("ask-turns")
+    assert "gearbox" in stage.tab.idle().text("ask-last")
 
 
 @pytest.mark.parametrize(("model", "words"), [("401", "rejected the key"), ("cut", "Incomplete")])

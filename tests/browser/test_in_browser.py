@@ -121,9 +121,9 @@ def test_a_marker_opens_the_page_beside_the_chat(visitor: Visit) -> None:
 def test_an_answer_survives_a_reload(visitor: Visit) -> None:
     """F5 is a new session; the address brings the conversation back."""
     tab = visitor().go("ask").ask(QUESTION)
-    said = tab.text("ask-turns")
+    said = tab.text("ask-last")
     tab.page.reload()
-    assert said == tab.idle().text("ask-turns")
+    assert said == tab.idle().text("ask-last")
 
 
 def test_a_hit_opens_in_a_drawer(visitor: Visit) -> None:

@@ -29,7 +29,7 @@ def test_without_documents_it_says_where_to_add_them(visit: Visit) -> None:
 
 def test_an_answer_quotes_and_cites(visit_with_samples: Visit) -> None:
     """The answer is labelled as extracts, names document and page, and costs an explicit nothing."""
-    said = ask(visit_with_samples("ask"), QUESTION).drawn("ask.turns")
+    said = ask(visit_with_samples("ask"), QUESTION).drawn("ask.last")
     assert "gearbox of turbine 3 failed" in said
     assert "Extracts, no AI-written answer" in said
     assert "brackwater-annual-report-2025.pdf p. 3" in said
@@ -39,7 +39,7 @@ def test_an_answer_quotes_and_cites(visit_with_samples: Visit) -> None:
 def test_a_link_asks(visit_with_samples: Visit) -> None:
     """A suggested question opens Ask with its answer; the address then names the conversation, not the question."""
     page = visit_with_samples("ask", q=QUESTION)
-    assert "gearbox" in page.drawn("ask.turns")
+    assert "gearbox" in page.drawn("ask.last")
     assert not page.address("q") and page.address("c")
 
 
@@ -73,7 +73,7 @@ def test_a_deleted_document_keeps_its_words(visit_with_samples: Visit) -> None:
 
 def test_what_is_not_in_the_documents_is_said(visit_with_samples: Visit) -> None:
     """Below the threshold there is no answer, but the nearest misses with what they lack."""
-    said = ask(visit_with_samples("ask"), "How do I renew a British passport?").drawn("ask.turns")
+    said = ask(visit_with_samples("ask"), "How do I renew a British passport?").drawn("ask.last")
     assert "Not found in these documents" in said
     assert "short" in said
 
@@ -82,14 +82,14 @@ def test_the_conversation_survives_a_page_switch_and_a_reload(visit_with_samples
     """Turns are in the catalog: another page and back, or a new session with the same address, shows them again."""
     page = ask(visit_with_samples("ask"), QUESTION)
     chosen = page.address("c")
-    assert "gearbox" in page.go("usage").go("ask").drawn("ask.turns")
-    assert "gearbox" in visit_with_samples("ask", c=chosen).drawn("ask.turns")
+    assert "gearbox" in page.go("usage").go("ask").drawn("ask.last")
+    assert "gearbox" in visit_with_samples("ask", c=chosen).drawn("ask.last")
 
 
 def test_a_second_question_joins_the_conversation(visit_with_samples: Visit) -> None:
     """Both questions stand below each other until a new conversation is begun."""
     page = ask(visit_with_samples("ask"), QUESTION)
-    said = ask(page, "How do I renew a British passport?").drawn("ask.turns")
+    said = ask(page, "How do I renew a British passport?").drawn()
     assert QUESTION in said and "British passport" in said
     assert "Ask a question" in page.press("New").drawn("ask.hint")
 
@@ -100,7 +100,7 @@ def test_a_running_answer_is_followed_and_stopped(visit_with_samples: Visit) -> 
     stream = slow_answer(page)
     stream.stop()
     page.go("ask", c=stream.conversation_id)
-    said = page.drawn("ask.turns")
+    said = page.drawn("ask.last")
     assert "First words." in said and "Stopped" in said
 
 

@@ -44,7 +44,7 @@ def ask(page: Any, model: str, question: str = QUESTION) -> Any:
 def test_a_model_answers_with_its_name_tokens_and_cost(page: Any, server: FaultServer) -> None:
     """Under the answer stand who answered, what it used, and that its price is unknown rather than nothing."""
     server.replies["ok"] = [TRUE]
-    said = ask(page, "fault/ok").drawn("ask.turns")
+    said = ask(page, "fault/ok").drawn("ask.last")
     assert "gearbox" in said and "fault/ok" in said
     assert "tokens in" in said and "cost unknown" in said and "$0" not in said
     assert "1 of 1 sentence" in said
@@ -54,7 +54,7 @@ def test_what_was_found_and_not_cited_is_listed(page: Any, server: FaultServer) 
     """The other excerpts stand below the answer, and each opens at its place."""
     server.replies["ok"] = [TRUE]
     page = ask(page, "fault/ok")
-    assert "found and not cited" in page.drawn("ask.turns")
+    assert "found and not cited" in page.drawn("ask.last")
     (stream,) = page.bench.answers.values()
     other = stream.result.hits[-1]
     page.pick("ask.open", f"{stream.id}:{other.chunk.id}")
@@ -65,7 +65,7 @@ def test_the_second_time_is_free(page: Any, server: FaultServer) -> None:
     """The same question again comes from the cache and says so."""
     server.replies["ok"] = [TRUE]
     ask(page, "fault/ok").press("New")
-    assert "from the cache, free" in ask(page, "fault/ok").drawn("ask.turns")
+    assert "from the cache, free" in ask(page, "fault/ok").drawn("ask.last")
 
 
 @pytest.mark.parametrize(
@@ -74,16 +74,16 @@ def test_the_second_time_is_free(page: Any, server: FaultServer) -> None:
 )
 def test_a_fault_is_a_sentence_and_the_page_goes_on(page: Any, server: FaultServer, model: str, words: str) -> None:
     """Whatever the provider does, a sentence says it and the next question can be asked."""
-    assert words in ask(page, f"fault/{model}").drawn("ask.turns")
+    assert words in ask(page, f"fault/{model}").drawn("ask.last")
     server.replies["ok"] = [TRUE]
-    assert "gearbox" in ask(page, "fault/ok").drawn("ask.turns")
+    assert "gearbox" in ask(page, "fault/ok").drawn("ask.last")
 
 
 def test_what_failed_can_be_asked_again(page: Any) -> None:
     """The button asks the same question once more, through the model that is chosen then."""
     page = ask(page, "fault/401")
     page.test.session_state["ask.model"] = "local/extractive"
-    said = page.press("Ask again").drawn("ask.turns")
+    said = page.press("Ask again").drawn()
     assert 2 == said.count(QUESTION) and "gearbox" in said
 
 
@@ -92,7 +92,7 @@ def test_a_model_that_cannot_be_used_says_why(page: Any) -> None:
     assert "NO_SUCH_KEY is not set" in page.run().drawn("ask.models")
     page = ask(page, "keyless/ok")
     assert any("keyless/ok cannot answer" in sentence for sentence in page.boxes())
-    assert "Extracts, no AI-written answer" in page.drawn("ask.turns")
+    assert "Extracts, no AI-written answer" in page.drawn("ask.last")
 
 
 def test_the_choice_is_kept(page: Any, visit_with_samples: Visit) -> None:
@@ -118,13 +118,13 @@ def test_a_fallback_is_named(page: Any, server: FaultServer) -> None:
     """The note says who failed and who answered."""
     server.replies["ok"] = [TRUE]
     page.bench.gateway.book.set_fallbacks(["fault/ok"])
-    assert "fault/401 failed, so fault/ok answered." in ask(page, "fault/401").drawn("ask.turns")
+    assert "fault/401 failed, so fault/ok answered." in ask(page, "fault/401").drawn("ask.last")
 
 
 def test_wrong_claims_are_marked(page: Any, server: FaultServer) -> None:
     """A figure that the source contradicts and a sentence without a source get their marks and their legend."""
     server.replies["ok"] = ["Turbine 3 was out of service for 99 days [1]. Whales were seen near the harbour wall."]
-    said = ask(page, "fault/ok").drawn("ask.turns")
+    said = ask(page, "fault/ok").drawn("ask.last")
     assert "0 of 2 sentences" in said
     assert "no source given" in said and "figure differs" in said
 
@@ -134,7 +134,7 @@ def test_a_hostile_answer_is_inert(page: Any, server: FaultServer) -> None:
     server.replies["ok"] = [
         "![x](http://127.0.0.1:9/leak) [here](javascript:alert(1)) <b>bold</b> [1](http://evil.example)"
     ]
-    said = ask(page, "fault/ok").drawn("ask.turns")
+    said = ask(page, "fault/ok").drawn("ask.last")
     assert "image blocked: 127.0.0.1" in said and "<b>bold</b>" in said
     assert "![" not in page.markdown()
 
