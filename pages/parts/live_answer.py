@@ -45,12 +45,14 @@ def follow(stream: AnswerStream, around: Callable[[Node | None], list[Node]], sl
         draw(*around(said(stream) if stream.text else None), key=key)
     state = st.container(key="ask.state").empty()
     st.button("Stop", key="ask.stop", icon=":material/stop:", on_click=stream.stop)
-    notice, began, due, dirty = _Notice(stream.model), time.monotonic(), 0.0, False
+    notice, began, due, dirty, shown = _Notice(stream.model), time.monotonic(), 0.0, False, ""
     for event in stream.follow():
         now = time.monotonic()
-        if notice.hear(event, now) or event is None:
+        if notice.hear(event, now) or event is None or shown:
             sentence = notice.sentence(now, began if not stream.text else now)
-            (state.caption(label(sentence, 400)) if sentence else state.empty())
+            if sentence != shown:
+                (state.caption(label(sentence, 400)) if sentence else state.empty())
+            shown = sentence
         dirty = dirty or isinstance(event, TextEvent | RestartEvent | CitationEvent | CheckEvent)
         if dirty and (event is None or now >= due):
             with slot:

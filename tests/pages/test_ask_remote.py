@@ -83,7 +83,7 @@ def test_what_failed_can_be_asked_again(page: Any) -> None:
     """The button asks the same question once more, through the model that is chosen then."""
     page = ask(page, "fault/401")
     page.test.session_state["ask.model"] = "local/extractive"
-    said = page.press("Ask again").drawn()
+    said = page.press("Ask again").drawn("ask.turns") + page.drawn("ask.last")
     assert 2 == said.count(QUESTION) and "gearbox" in said
 
 
