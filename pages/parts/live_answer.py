@@ -34,7 +34,9 @@ _REASONS = {
 }
 
 
-def follow(stream: AnswerStream, around: Callable[[Node | None], list[Node]], slot: DeltaGenerator, *, key: str) -> None:
+def follow(
+    stream: AnswerStream, around: Callable[[Node | None], list[Node]], slot: DeltaGenerator, *, key: str
+) -> None:
     """Show the text as it comes, in the tree of that key; `around` puts the answer into its turn.
 
     `slot` is the `st.empty` that the tree stands in, also once the answer has ended.
