@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts import provider_form, providers, shared
+from pages.parts import budgets, provider_form, providers, shared
 from pages.parts.safe_text import Node, draw, el, say, visible
 from rag import Workbench
 
@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 def main() -> None:
     bench = shared.open_bench()
     st.title("Settings")
-    models, here = st.tabs(["Providers", "This installation"])
+    models, spending, here = st.tabs(["Providers", "Budgets", "This installation"])
     with models:
         _providers(bench)
+    with spending:
+        left, _ = st.columns([1.35, 1], gap="large")
+        with left:
+            budgets.show(bench)
     with here:
         left, right = st.columns([1, 1], gap="large")
         with left:

@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from pages.parts import shared
+from pages.parts import budgets, shared
 from pages.parts.safe_text import visible
 from rag import Workbench
 
@@ -29,6 +29,7 @@ def main() -> None:
             "Period", list(_PERIODS), default="All", required=True, key="usage.period", label_visibility="collapsed",
             persist_state="session",
         )  # fmt: skip
+    budgets.left(bench)
     since = _since(chosen or "All")
     by_day = bench.ledger.totals("day", since)
     if not by_day:

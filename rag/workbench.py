@@ -35,6 +35,7 @@ from rag.store.keywords import word_spans
 from rag.store.lock import DataLock
 from rag.store.profiles import Profiles
 from rag.types import ChunkOptions, Collection, Document, GenerateOptions, Stop, never
+from rag.usage.budgets import Budgets
 from rag.usage.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Workbench:
         self.settings = settings
         self.catalog = catalog
         self.ledger = Ledger(catalog.engine)
+        self.budgets = Budgets(self.ledger, catalog)
         self.jobs = Jobs()
         self.answers: Recent[str, Any] = Recent(200, may_forget=lambda stream: bool(stream.done))
         """Answer streams by id; one that is still being written is never forgotten."""
@@ -204,8 +206,9 @@ class Workbench:
             if self._gateway is None:
                 responses = Responses(self.data_dir / FILE_NAME)
                 self._gateway = Gateway.open(
-                    self.catalog, self.ledger, self.data_dir, responses=responses, secrets=secrets_toml.read()
-                )
+                    self.catalog, self.ledger, self.data_dir, gate=self.budgets.allow, responses=responses,
+                    secrets=secrets_toml.read(),
+                )  # fmt: skip
             return self._gateway
 
     @property

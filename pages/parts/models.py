@@ -115,4 +115,5 @@ def cost_line(bench: Workbench, target: Collection, now: Choice) -> str:
         return "Extracts: free, nothing leaves this machine."
     usd = bench.likely_usd(now.name, excerpts * target.options.chunk_size_tokens + _PROMPT_OVERHEAD, user=visitor())
     amount = "price unknown" if usd is None else "free" if usd == 0 else f"about {cost(usd)}"
-    return f"{now.name}: {amount} for an answer from {count(excerpts, 'excerpt')}."
+    warnings = bench.budgets.warnings(now.name.partition("/")[0]) if usd != 0 else []
+    return " ".join([f"{now.name}: {amount} for an answer from {count(excerpts, 'excerpt')}.", *warnings])

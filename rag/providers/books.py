@@ -24,7 +24,8 @@ from rag.types import Usage, UsageStatus
 log = logging.getLogger(__name__)
 
 Gate = Callable[[str, str, float | None], None]
-"""Asked before each attempt with the action, PROVIDER/MODEL and its likely cost in USD (None when there is no price).
+"""Asked before each attempt with the action, PROVIDER/MODEL and its likely cost in USD (None when there is no price), while no other
+attempt can begin.
 
 Raises `BudgetExceededError` when the call may not be made."""
 PATIENCE_S: Final = 0.05  # how long a stopped call waits for its row to be closed before its reader hears of the end
@@ -33,7 +34,16 @@ PATIENCE_S: Final = 0.05  # how long a stopped call waits for its row to be clos
 class Recorder(Protocol):
     """The ledger, as far as this layer needs it."""
 
-    def start(self, action: str, provider: str, model: str, *, items: int = 0) -> int: ...
+    def start(
+        self,
+        action: str,
+        provider: str,
+        model: str,
+        *,
+        items: int = 0,
+        estimated_cost_usd: float | None = None,
+        admit: Callable[[], None] | None = None,
+    ) -> int: ...
 
     def finish(
         self,
@@ -57,7 +67,11 @@ class Recorder(Protocol):
 class NoRecorder:
     """Keeps nothing: for tests and benchmarks of the layers below."""
 
-    def start(self, action: str, provider: str, model: str, *, items: int = 0) -> int:
+    def start(
+        self, action: str, provider: str, model: str, *, admit: Callable[[], None] | None = None, **more: Any
+    ) -> int:
+        if admit is not None:
+            admit()
         return 0
 
     def finish(self, id: int, **fields: Any) -> None:
@@ -129,9 +143,12 @@ class Books:
         await self.close(row, Attempt(entry.name, "stopped", cost=NOT_BILLED))
 
     def _open(self, entry: Entry) -> int:
-        likely = self.prices.cost(entry.tariff, entry.model, entry.likely)
-        self._gate(entry.action, entry.name, likely.estimated_usd)
-        return self._recorder.start(entry.action, entry.tariff.provider, entry.model, items=entry.items)
+        """Ask the budget and write the row, which counts as spent what the call will likely cost, in one step."""
+        likely = self.prices.cost(entry.tariff, entry.model, entry.likely).estimated_usd
+        return self._recorder.start(
+            entry.action, entry.tariff.provider, entry.model, items=entry.items, estimated_cost_usd=likely,
+            admit=None if likely == 0 else lambda: self._gate(entry.action, entry.name, likely),
+        )  # fmt: skip
 
     def _close(self, row: int, attempt: Attempt, items: int | None, cached: bool) -> None:
         cost = attempt.cost

@@ -193,7 +193,7 @@ class RemoteEmbedder:
             raise StoppedError(f"Stopped; {done} of {len(texts)} texts are embedded.")
         try:
             work.result()
-        except ProviderError as error:
+        except RagError as error:  # of the provider, or of a budget
             if done:
                 kept = f"{done} of {len(texts)} texts are embedded and kept, start again to go on from there"
                 error.args = (f"{str(error)[:-1]}; {kept}.",)
@@ -202,7 +202,7 @@ class RemoteEmbedder:
     async def _all(self, texts: Sequence[str], finished: queue.SimpleQueue[tuple[int, Vectors] | None]) -> None:
         """Embed all batches, some at once; the first failure lets those under way end and begins no more."""
         pending = iter(self._batches(texts))
-        failed: list[ProviderError] = []
+        failed: list[RagError] = []
 
         async def worker() -> None:
             for start, batch in pending:
@@ -210,7 +210,7 @@ class RemoteEmbedder:
                     return
                 try:
                     finished.put((start, _unit(await self._batch(batch, self.dimension), self._route)))
-                except ProviderError as error:
+                except RagError as error:
                     failed.append(error)
 
         workers = [asyncio.ensure_future(worker()) for _ in range(_AT_ONCE)]

@@ -57,15 +57,16 @@ def _prepare(connection: sqlite3.Connection, record: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    """Begin a transaction; with the option `writes` take the write lock at once and flush to the disk at commit.
+    """Begin a transaction; with the option `writes` take the write lock at once and flush to the disk at commit; `alone` only locks.
 
     Taking the lock late fails at once when another connection wrote since the first read, without any waiting.
     """
-    writes = connection.get_execution_options().get("writes", False)
+    options = connection.get_execution_options()
+    writes = options.get("writes", False)
     driver = connection.connection.driver_connection
     assert driver is not None
     driver.execute("PRAGMA synchronous=FULL" if writes else "PRAGMA synchronous=NORMAL")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes or options.get("alone", False) else "BEGIN")
 
 
 def _translate(path: Path, context: ExceptionContext) -> None:

@@ -5,8 +5,9 @@ It holds no prompt, no answer and no key. A cost of None is unknown, never zero.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -40,14 +41,40 @@ class Call:
     items: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What calls cost, as far as it can be counted."""
+
+    usd: float = 0.0
+    """Known costs, and estimates where there is no more than that."""
+    estimated_usd: float = 0.0
+    """The part of it that is estimated: calls that run, were cut short, or whose provider reported no tokens."""
+    uncounted: int = 0
+    """Calls that are not in the sum, because their price is unknown."""
+
+
 class Ledger:
     """Usage rows behind `engine`, whose schema must hold the `usage` table."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._admitting = threading.Lock()  # one at a time asks, for whoever asks reads through a second connection
 
-    def start(self, action: str, provider: str, model: str, *, items: int = 0) -> int:
-        """Write the row of a call that is about to be made and return its id."""
+    def start(
+        self,
+        action: str,
+        provider: str,
+        model: str,
+        *,
+        items: int = 0,
+        estimated_cost_usd: float | None = None,
+        admit: Callable[[], None] | None = None,
+    ) -> int:
+        """Write the row of a call that is about to be made and return its id.
+
+        `estimated_cost_usd` counts as spent until the row is closed. `admit` is asked while nobody else, of this process or another,
+        can write a row: when it raises, there is no row.
+        """
         row = {
             "at": datetime.now(UTC).isoformat(),
             "action": action,
@@ -58,15 +85,21 @@ class Ledger:
             **dict.fromkeys(_TOKENS, 0),
             "estimated": False,
             "cost_usd": None,
+            "estimated_cost_usd": estimated_cost_usd,
             "price_source": "unknown",
             "cached": False,
             "unit_price": "",
             "request_id": "",
             "error_kind": "",
         }
-        with self._engine.begin() as connection:
-            # RETURNING, for a table without a declared key gives no inserted id
-            return int(connection.execute(sa.insert(_usage).values(row).returning(_usage.c.id)).scalar_one())
+        # RETURNING, for a table without a declared key gives no inserted id
+        insert = sa.insert(_usage).values(row).returning(_usage.c.id)
+        if admit is None:
+            with self._engine.begin() as connection:
+                return int(connection.execute(insert).scalar_one())
+        with self._admitting, self._engine.connect().execution_options(alone=True) as connection, connection.begin():
+            admit()
+            return int(connection.execute(insert).scalar_one())
 
     def finish(
         self,
@@ -162,10 +195,24 @@ class Ledger:
         with self._engine.connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
+    def spent(self, since: datetime, provider: str = "") -> Spent:
+        """Return what was spent since then, with one provider or with all."""
+        known, likely = _usage.c.cost_usd, _usage.c.estimated_cost_usd
+        guessed = sa.case((known.is_(None), likely), else_=0.0)
+        total = sa.func.sum
+        query = sa.select(
+            total(sa.func.coalesce(known, likely)), total(guessed), total(sa.case((known.is_(None) & likely.is_(None), 1), else_=0))
+        ).where(_usage.c.at >= since.astimezone(UTC).isoformat())  # fmt: skip
+        if provider:
+            query = query.where(_usage.c.provider == provider)
+        with self._engine.connect() as connection:
+            usd, estimated, uncounted = connection.execute(query).one()
+        return Spent(usd or 0.0, estimated or 0.0, uncounted or 0)
+
     def close_interrupted(self, before: datetime) -> int:
         """Close rows begun before that time whose process ended in the middle of the call; return how many.
 
-        What such a call used is not known, and stays so.
+        What such a call used is not known, and stays so; its likely cost goes on counting as spent.
         """
         interrupted = (_usage.c.status == "started") & (_usage.c.at < before.astimezone(UTC).isoformat())
         with self._engine.begin() as connection:

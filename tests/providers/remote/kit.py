@@ -56,8 +56,10 @@ class Rows:
         self.rows: list[Row] = []
         self._lock = threading.Lock()
 
-    def start(self, action: str, provider: str, model: str, *, items: int = 0) -> int:
+    def start(self, action: str, provider: str, model: str, *, items: int = 0, admit: Any = None, **more: Any) -> int:
         with self._lock:
+            if admit is not None:
+                admit()
             self.rows.append(Row(action, provider, model, items))
             return len(self.rows) - 1
 
