@@ -57,13 +57,14 @@ $(VENV)/.dev: requirements-dev.txt pyproject.toml $(VENV)/.made
 	$(call install,requirements-dev.txt)
 	@touch $@ $(VENV)/.run
 
+# Files are copied, not linked: nltk, which LlamaIndex reads its words with, refuses linked ones.
 # torch comes without a hash: only its CPU build will do, and the registry's own has another content (bench/README.md).
 TORCH ?= torch==2.13.0+cpu
 
 $(BENCH_VENV)/.made: requirements-bench.txt $(VENV)/.dev
 	$(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/pip install --quiet $(TORCH)
-	$(BIN)/uv pip install --quiet --python $(BENCH_VENV)/bin/python --no-deps --require-hashes -r requirements-bench.txt \
+	$(BIN)/uv pip install --quiet --link-mode copy --python $(BENCH_VENV)/bin/python --no-deps --require-hashes -r requirements-bench.txt \
 		|| $(BENCH_VENV)/bin/pip install --quiet --no-deps --require-hashes -r requirements-bench.txt
 	@touch $@
 

@@ -1,11 +1,13 @@
 """Retrieval quality on question sets with known answers, through `rag.ingest` and `rag.search` at their default settings.
 
-    .venv/bin/python bench/quality.py [chroma squad2 fedpdf] [--mode hybrid] [--weight 0.5] [--answers] [--json]
+    .venv/bin/python bench/quality.py [chroma squad2 fedpdf] [--mode hybrid] [--weight 0.5] [--answers] [--peers] [--json]
 
 A hit is right when it covers at least half of a gold span, lies at least half inside it, or touches the gold page. Ranking figures
 take the ten best whatever their score; answered and rejected compare the best score with the collection's own threshold.
 With --answers every answerable question is answered too, from the six best hits: quoted@1 and quoted@3 are the shares of answers
 whose first passage, and whose passages together, hold half of the gold characters (or stand on the gold page).
+With --peers the same questions go to LangChain's tutorial pipeline and to LlamaIndex with its defaults, same weights; neither has a
+threshold of its own.
 The sets are looked for in ../shared/eval; their README says where they come from.
 """
 
@@ -26,19 +28,25 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import rag  # noqa: E402 - the path has to be there first, so that the bench runs from anywhere
-from rag.types import Citation, Hit, SearchOptions, SearchResult, Upload  # noqa: E402
+from rag.types import Citation, SearchOptions, SearchResult, Upload  # noqa: E402
 
 EVAL = ROOT.parent / "shared" / "eval"
 SETS = ("chroma", "squad2", "fedpdf")
 TOP_K = 10
 BUDGET_CHARACTERS = 4000
 """About 1,000 tokens: what a short prompt has room for."""
-KNOWN = {
-    "chroma": "LangChain tutorial .595 / – / .857 / tR .854; BM25 .700 / – / .884; prototype of this recipe .677 / – / .910 / tR .910",
-    "squad2": "LangChain tutorial .627 / .860; BM25 .753 / .940; prototype of this recipe .800 / .953, AUROC .955",
-    "fedpdf": "LangChain tutorial .780 / .951, nDCG .885; BM25 .829 / .951; prototype of this recipe .878 / 1.000, nDCG .949, AUROC 1.000",
-}
-"""hit@1 / hit@5 / recall@5 measured before on the same questions."""
+CONTENDERS = {"LangChain tutorial": "langchain", "LlamaIndex": "llamaindex"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """One place of a ranking: a chunk of a document, by name."""
+
+    document: str
+    start: int
+    end: int
+    pages: tuple[int, ...]
+    score: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -50,14 +58,14 @@ class Gold:
     end: int = 0
     page: int = 0
 
-    def found_by(self, hit: Hit, names: dict[str, str]) -> bool:
+    def found_by(self, hit: Found) -> bool:
         """Tell whether the hit covers half of the span, lies half inside it, or touches the page."""
-        if names[hit.chunk.document_id] != self.document:
+        if hit.document != self.document:
             return False
         if self.page:
-            return self.page in hit.chunk.pages
-        shared = min(self.end, hit.chunk.end) - max(self.start, hit.chunk.start)
-        return shared >= 0.5 * (self.end - self.start) or shared >= 0.5 * (hit.chunk.end - hit.chunk.start)
+            return self.page in hit.pages
+        shared = min(self.end, hit.end) - max(self.start, hit.start)
+        return shared >= 0.5 * (self.end - self.start) or shared >= 0.5 * (hit.end - hit.start)
 
 
 @dataclass(frozen=True)
@@ -131,8 +139,34 @@ def measure(bench: rag.Workbench, data: QuestionSet, options: SearchOptions, *, 
     names = {file.document_id: Path(file.name).stem for file in report.files}
     threshold = bench.collection(data.name).similarity_threshold
     results = {q: rag.search(bench, q.text, collection=data.name, options=options) for q in data.questions}
-    measured = figures({question: result.hits for question, result in results.items()}, names, threshold)
+    measured = figures({question: _found(result, names) for question, result in results.items()}, threshold)
     return replace(measured, **quoted(bench, results, names)) if answers else measured
+
+
+def _found(result: SearchResult, names: dict[str, str]) -> tuple[Found, ...]:
+    return tuple(
+        Found(names[h.chunk.document_id], h.chunk.start, h.chunk.end, h.chunk.pages, h.score) for h in result.hits
+    )
+
+
+def measure_peer(kind: str, data: QuestionSet, folder: Path) -> Figures:
+    """Return the figures of a peer, in a process of its own."""
+    from side_by_side import PEERS, Contender  # beside this file: found when it is run, not when a test imports it
+
+    peer = Contender(kind, PEERS, str(ROOT / "bench" / "workers" / "ranking.py"), kind)
+    documents = [
+        {"name": row["doc_id"], **({"path": str(folder / row["path"])} if "path" in row else {"text": row["text"]})}
+        for row in _rows(folder / "corpus.jsonl")
+    ]
+    peer.ask(task="add", documents=documents)
+    answer = peer.ask(task="search", questions=[q.text for q in data.questions], k=TOP_K)
+    peer.close()
+    found = {
+        question: tuple(Found(hit["document"], hit["start"], hit["end"], (hit["page"],)) for hit in hits)
+        for question, hits in zip(data.questions, answer["found"], strict=True)
+    }
+    measured = figures(found, 0.0)
+    return replace(measured, answered=math.nan, rejected=math.nan, auroc=math.nan)
 
 
 def quoted(bench: rag.Workbench, results: dict[Question, SearchResult], names: dict[str, str]) -> dict[str, float]:
@@ -156,11 +190,11 @@ def _quotes(question: Question, citations: Sequence[Citation], names: dict[str, 
     return float(len(wanted & seen) >= 0.5 * len(wanted))
 
 
-def figures(found: dict[Question, tuple[Hit, ...]], names: dict[str, str], threshold: float) -> Figures:
+def figures(found: dict[Question, tuple[Found, ...]], threshold: float) -> Figures:
     """Return the figures of the hits of each question, searched with a threshold of 0."""
     asked = [question for question in found if question.answerable]
     best = {question: max((hit.score for hit in hits), default=0.0) for question, hits in found.items()}
-    places = {question: _places(question, found[question], names) for question in asked}
+    places = {question: _places(question, found[question]) for question in asked}
     inside = [best[question] for question in asked]
     outside = [best[question] for question in found if question.kind == "offcorpus"]
     return Figures(
@@ -168,7 +202,7 @@ def figures(found: dict[Question, tuple[Hit, ...]], names: dict[str, str], thres
         hit_at_1=_mean(1.0 if any(0 in p for p in places[q]) else 0.0 for q in asked),
         hit_at_5=_mean(1.0 if any(min(p, default=99) < 5 for p in places[q]) else 0.0 for q in asked),
         recall_at_5=_mean(_mean(1.0 if min(p, default=99) < 5 else 0.0 for p in places[q]) for q in asked),
-        characters_recall=_mean(_characters(q, found[q], names) for q in asked if not q.gold[0].page),
+        characters_recall=_mean(_characters(q, found[q]) for q in asked if not q.gold[0].page),
         ndcg_at_10=_mean(_ndcg(places[q]) for q in asked),
         answered=_mean(1.0 if score >= threshold else 0.0 for score in inside),
         rejected=_mean(1.0 if score < threshold else 0.0 for score in outside),
@@ -176,9 +210,9 @@ def figures(found: dict[Question, tuple[Hit, ...]], names: dict[str, str], thres
     )
 
 
-def _places(question: Question, hits: Sequence[Hit], names: dict[str, str]) -> list[list[int]]:
+def _places(question: Question, hits: Sequence[Found]) -> list[list[int]]:
     """Return for each piece of evidence the 0-based places of the hits that have it."""
-    return [[n for n, hit in enumerate(hits) if gold.found_by(hit, names)] for gold in question.gold]
+    return [[n for n, hit in enumerate(hits) if gold.found_by(hit)] for gold in question.gold]
 
 
 def _ndcg(places: list[list[int]]) -> float:
@@ -187,12 +221,12 @@ def _ndcg(places: list[list[int]]) -> float:
     return gained / sum(1 / math.log2(n + 2) for n in range(len(places)))
 
 
-def _characters(question: Question, hits: Sequence[Hit], names: dict[str, str]) -> float:
+def _characters(question: Question, hits: Sequence[Found]) -> float:
     """Return the share of the evidence's characters within the first `BUDGET_CHARACTERS` of the hits."""
     left, taken = BUDGET_CHARACTERS, []
     for hit in hits:
-        length = min(left, hit.chunk.end - hit.chunk.start)
-        taken.append((names[hit.chunk.document_id], hit.chunk.start, hit.chunk.start + length))
+        length = min(left, hit.end - hit.start)
+        taken.append((hit.document, hit.start, hit.start + length))
         left -= length
     wanted = {(g.document, place) for g in question.gold for place in range(g.start, g.end)}
     seen = {(document, place) for document, start, end in taken for place in range(start, end)}
@@ -206,7 +240,7 @@ def _mean(values: Iterable[float]) -> float:
 
 def show(name: str, f: Figures) -> None:
     cells = [f"{value:.3f}".lstrip("0") if value == value else "–" for value in list(asdict(f).values())[1:]]
-    print(f"{name:8}{f.questions:5}  " + "".join(f"{cell:>9}" for cell in cells))
+    print(f"{name:28}{f.questions:5}  " + "".join(f"{cell:>9}" for cell in cells))
 
 
 def main() -> None:
@@ -215,6 +249,7 @@ def main() -> None:
     parser.add_argument("--mode", choices=["hybrid", "semantic", "keyword"], default="hybrid")
     parser.add_argument("--weight", type=float, default=0.5)
     parser.add_argument("--answers", action="store_true")
+    parser.add_argument("--peers", action="store_true")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     if not EVAL.is_dir():
@@ -233,15 +268,17 @@ def main() -> None:
             "quoted@1",
             "quoted@3",
         )
-        print(f"{'set':8}{'asked':>5}  " + "".join(f"{head:>9}" for head in heads))
+        print(f"{'set':28}{'asked':>5}  " + "".join(f"{head:>9}" for head in heads))
     for name in chosen.sets:
         with TemporaryDirectory() as folder, rag.open_workbench(folder) as bench:
             result = measure(bench, load(EVAL / name), options, answers=chosen.answers)
-        print(json.dumps({"set": name, **asdict(result)})) if chosen.json else show(name, result)
-    if not chosen.json:
-        print(
-            "\nBefore, hit@1 / hit@5 / recall@5:", *(f"  {n}: {KNOWN[n]}" for n in chosen.sets if n in KNOWN), sep="\n"
-        )
+        _report(name, result, chosen.json)
+        for title, kind in CONTENDERS.items() if chosen.peers else ():
+            _report(f"{name}, {title}", measure_peer(kind, load(EVAL / name), EVAL / name), chosen.json)
+
+
+def _report(name: str, result: Figures, as_json: bool) -> None:
+    print(json.dumps({"set": name, **asdict(result)})) if as_json else show(name, result)
 
 
 if __name__ == "__main__":
