@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts import run_list, set_menu, shared, sweeps
+from pages.parts import gap_list, map_view, run_list, set_menu, shared, sweeps
 from rag import Workbench
 
 if TYPE_CHECKING:
@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
 VIEW = "experiments.view"
 _SAID = "experiments.said"
-_TITLES = {"sweep": "Sweep", "runs": "Runs"}
-_SHOW: dict[str, Callable[[Workbench, Collection], dict[str, str]]] = {"sweep": sweeps.show, "runs": run_list.show}
+_TITLES = {"sweep": "Sweep", "runs": "Runs", "map": "Map", "gaps": "Gaps"}
+_SHOW: dict[str, Callable[[Workbench, Collection], dict[str, str]]] = {
+    "sweep": sweeps.show,
+    "runs": run_list.show,
+    "map": map_view.show,
+    "gaps": gap_list.show,
+}
 """Each draws its part and returns what the address has to say to open it again."""
 
 

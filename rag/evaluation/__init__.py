@@ -7,7 +7,7 @@ recommend(pool, options).sentence                  # a threshold, or why the lab
 
 from rag.evaluation.choosing import sweep_table
 from rag.evaluation.comparing import Comparison, HitChange, QuestionChange, compare
-from rag.evaluation.gaps import Gap, gaps
+from rag.evaluation.gaps import Gap, gaps, settle_gap
 from rag.evaluation.gathering import evaluate, gather
 from rag.evaluation.grid import Setting, SweepGrid
 from rag.evaluation.importing import Imported, import_qrels, import_questions
@@ -68,6 +68,7 @@ __all__ = [
     "recommend",
     "rescore",
     "resume_sweep",
+    "settle_gap",
     "start_sweep",
     "sweep_result",
     "sweep_table",

@@ -45,6 +45,8 @@ class Asked:
     conversation_id: str
     """Empty for a judgement whose conversation is not known."""
     at: datetime
+    feedback_id: str = ""
+    """Of the judgement, where there was one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,18 @@ class Gap:
 
 
 def gaps(bench: Workbench, *, collection: str | None = None, limit: int = 500) -> list[Gap]:
-    """Return the gaps of the newest `limit` weak questions, the largest group first; of one collection (by name) or of all."""
+    """Return the gaps of the newest `limit` weak questions, the largest group first; of one collection (by name) or of all.
+
+    What was settled (`settle_gap`) is left out until the question is asked again.
+    """
     found = _weak_turns(bench) + _disliked(bench)
-    found = [asked for asked in found if collection in (None, asked.collection)]
+    settled = _settled(bench)
+
+    def is_open(asked: Asked) -> bool:
+        settled_at = settled.get(_key(asked.question, asked.collection))
+        return settled_at is None or asked.at > settled_at
+
+    found = [asked for asked in found if collection in (None, asked.collection) and is_open(asked)]
     found.sort(key=lambda asked: asked.at, reverse=True)
     found = list({(asked.question.casefold(), asked.collection): asked for asked in reversed(found[:limit])}.values())[
         ::-1
@@ -69,6 +80,25 @@ def gaps(bench: Workbench, *, collection: str | None = None, limit: int = 500) -
     groups = _groups(alike)
     made = [Gap(found[_centre(alike, group)].question, tuple(found[at] for at in group)) for group in groups]
     return sorted(made, key=lambda gap: -len(gap.asked))
+
+
+def settle_gap(bench: Workbench, gap: Gap, state: Literal["labelled", "dismissed"]) -> None:
+    """Record that a gap was made a label, or is of no interest: its questions are no gaps any more until they are asked again."""
+    kept = Feedback(bench.catalog.engine)
+    for asked in gap.asked:
+        judgement = asked.feedback_id or kept.add(asked.question, is_good=False, collection=asked.collection)
+        kept.settle(judgement, state)
+
+
+def _settled(bench: Workbench) -> dict[tuple[str, str], datetime]:
+    """Return when each settled question was settled last, as far as judgements tell."""
+    kept = Feedback(bench.catalog.engine)
+    items = sorted([*kept.list("labelled"), *kept.list("dismissed")], key=lambda item: item.at)
+    return {_key(item.question, item.collection): item.at for item in items}
+
+
+def _key(question: str, collection: str) -> tuple[str, str]:
+    return " ".join(question.split()).casefold(), collection
 
 
 def _weak_turns(bench: Workbench) -> list[Asked]:
@@ -102,7 +132,9 @@ def _is_unsupported(answer: Answer) -> bool:
 
 def _disliked(bench: Workbench) -> list[Asked]:
     items = Feedback(bench.catalog.engine).list()
-    return [Asked(item.question, "disliked", item.collection, "", item.at) for item in items if not item.is_good]
+    return [
+        Asked(item.question, "disliked", item.collection, "", item.at, item.id) for item in items if not item.is_good
+    ]
 
 
 # --- groups ---------------------------------------------------------------------------------------------------------

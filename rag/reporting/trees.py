@@ -44,6 +44,8 @@ def visible(text: str, limit: int = _VISIBLE_CHARACTERS) -> str:
     'invoice⟨202E⟩fdp.exe'
     """
     line = " ".join(text[: 4 * limit].split())
+    if line.isprintable():  # so nothing in it is hidden, and most texts are done quickly
+        return line if len(line) <= limit else line[: limit - 1] + "…"
     shown = "".join(f"⟨{ord(c):04X}⟩" if unicodedata.category(c) in _HIDDEN_IN_LINE else c for c in line)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 

@@ -193,6 +193,11 @@ class Catalog:
         with self._read() as connection:
             return documents.chunks_of(connection, collection_id, document_id)
 
+    def excerpts(self, collection_id: str, characters: int) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """Return how each chunk of a collection begins, and its pages, by chunk id."""
+        with self._read() as connection:
+            return documents.excerpts(connection, collection_id, characters)
+
     # --- collections ---
 
     def collections(self) -> list[Collection]:

@@ -194,6 +194,14 @@ def chunks(connection: Connection, chunk_ids: Sequence[str]) -> dict[str, Chunk]
     return found
 
 
+def excerpts(connection: Connection, collection_id: str, characters: int) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return the first `characters` of each chunk of a collection with its pages, by chunk id."""
+    table = schema.chunks
+    query = sa.select(table.c.id, sa.func.substr(table.c.text, 1, characters), table.c.pages)
+    rows = connection.execute(query.where(table.c.collection_id == collection_id))
+    return {chunk_id: (text, tuple(pages)) for chunk_id, text, pages in rows}
+
+
 def chunks_of(connection: Connection, collection_id: str, document_id: str) -> list[Chunk]:
     """Return the chunks that a collection made of a document, in order."""
     table = schema.chunks

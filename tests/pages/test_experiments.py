@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -207,3 +208,110 @@ def test_search_keeps_what_is_on_its_screen(visit_with_samples: Visit) -> None:
     found = rag.evaluation.evaluate(page.bench, made, options=rag.SearchOptions(top_k=4))
     tuning.keep(page.bench, made, found)
     assert [4] == [info.options.top_k for info in runs_of(page).list()]
+
+
+# --- the map ---
+
+
+def points(page: Any) -> dict[str, Any]:
+    """Return what the map's component was given."""
+    proto = next(e.proto for e in page.test.get("bidi_component") if e.proto.component_name == "workbench.map")
+    found: dict[str, Any] = json.loads(proto.bytes)
+    return found
+
+
+def test_every_chunk_is_a_point_of_its_document(visit_with_samples: Visit) -> None:
+    """Places lie between 0 and 1, each with its document, pages and the beginning of its text."""
+    page = visit_with_samples("experiments", view="map")
+    drawn = points(page)
+    chunks = page.bench.collection().chunks
+    assert chunks == len(drawn["x"]) == len(drawn["y"]) == len(drawn["t"]) == len(drawn["d"])
+    assert (0, 1) == (min(drawn["x"]), max(drawn["x"])) and 3 == len(drawn["documents"]) == len(set(drawn["d"]))
+    assert all(drawn["t"]) and drawn["question"] is None and [] == drawn["hits"]
+    assert "of the differences" in page.drawn("map.about")
+
+
+def test_a_question_has_a_place_among_its_hits(visit_with_samples: Visit) -> None:
+    """The hits of a linked question are numbered points, and their texts say what the list beside them says."""
+    page = visit_with_samples("experiments", view="map", q="Why was turbine 3 out of service?")
+    drawn = points(page)
+    assert 2 == len(drawn["question"]) and drawn["hits"]
+    assert drawn["t"][drawn["hits"][0]][:60] in page.drawn("map.hits")
+    assert "Why was turbine 3 out of service?" == page.address("q")
+
+
+def test_hidden_characters_are_shown_on_the_map(visit: Visit) -> None:
+    """Text of a document reaches the map with nothing hidden in it: what reorders is written as its code."""
+    import rag
+
+    page = visit("documents")
+    body = "\n\n".join(f"Paragraph {n} about \u202eharbours and the boats in them. " * 12 for n in range(9))
+    rag.ingest(page.bench, [rag.Upload("boats.txt", body.encode())])
+    page.go("experiments", view="map")
+    assert any("⟨202E⟩" in text for text in points(page)["t"])
+    assert "\u202e" not in json.dumps(points(page), ensure_ascii=False)
+
+
+def test_a_collection_without_vectors_has_no_map(visit_with_samples: Visit) -> None:
+    """An empty collection, or one of keywords only, gets a sentence."""
+    page = visit_with_samples("documents")
+    page.bench.create_collection("words", embedding_model="")
+    page.test.session_state["collection.next"] = "words"
+    page.go("experiments", view="map")
+    assert "too few vectors for a map" in page.drawn("map.none")
+
+
+# --- gaps ---
+
+
+@pytest.fixture
+def asked(visit_with_samples: Visit) -> Any:
+    """The page after two questions on Ask that the samples do not answer, asked one like the other, and one thumbs-down."""
+    import rag
+
+    page = visit_with_samples("documents")
+    for question in ("What is the capital of Mongolia?", "Which city is the capital of Mongolia?"):
+        rag.ask(page.bench, question).wait()
+    rag.evaluation.Feedback(page.bench.catalog.engine).add("Who chairs the board?", is_good=False, collection="main")
+    return page.go("experiments", view="gaps").finish("gaps")
+
+
+def gap_act(page: Any, value: str, set_id: str = "") -> Any:
+    """Do what a button of a gap does."""
+    import rag
+    from pages.parts import gap_list
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streamlit.session_state", {})
+        gap_list._act(page.bench, rag.evaluation.gaps(page.bench), set_id, value)
+    page.run()
+    return page.finish("gaps")
+
+
+def test_gaps_are_grouped_with_their_reasons(asked: Any) -> None:
+    """Questions that ask the same are one group; a thumbs-down is one, too."""
+    drawn = asked.drawn("gaps.drawn")
+    assert "3 questions in 2 groups" in drawn and "not found" in drawn and "thumbs down" in drawn
+    assert "1 other way of asking it" in drawn
+
+
+def test_a_gap_becomes_a_draft(asked: Any) -> None:
+    """It goes into a set, says where it is from, and is no gap any more, until it is asked again."""
+    import rag
+
+    gap_act(asked, "draft:0")
+    made = rag.evaluation.QuestionSets(asked.bench.catalog.engine).get("Questions from gaps").questions
+    assert ["draft"] == [q.label for q in made] and "2 questions, not found" in made[0].note
+    assert "Mongolia" not in asked.drawn("gaps.drawn") and "Who chairs the board?" in asked.drawn("gaps.drawn")
+    rag.ask(asked.bench, "What is the capital of Mongolia?").wait()
+    assert "Mongolia" in asked.run().finish("gaps").drawn("gaps.drawn")
+
+
+def test_a_gap_is_dismissed(asked: Any) -> None:
+    """A thumbs-down that is dismissed is settled for good."""
+    import rag
+
+    titles = [gap.title for gap in rag.evaluation.gaps(asked.bench)]
+    gap_act(asked, f"dismiss:{titles.index('Who chairs the board?')}")
+    assert "Who chairs" not in asked.drawn("gaps.drawn")
+    assert [] == rag.evaluation.Feedback(asked.bench.catalog.engine).list()
