@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 import rag
-from pages.parts import answers, evidence, models, past, shared
+from pages.parts import answers, evidence, models, past, profiles, shared
 from pages.parts.live_answer import follow
 from pages.parts.safe_text import Node, draw, el, say, visible
-from rag import GenerateOptions, RagError, Workbench
+from rag import RagError, Workbench
 
 if TYPE_CHECKING:
     from rag.generation import AnswerStream
     from rag.store.conversations import Conversation, Turn
-    from rag.types import Collection
+    from rag.types import Collection, Profile
 
 ID = "c"  # of the conversation, in the address: it survives a reload, and another tab can follow
 LAST = "ask.conversation"
@@ -29,15 +30,15 @@ def main() -> None:
     conversation = _conversation(bench)
     offered = models.choices(bench)
     model = models.chosen(bench, offered)
-    _head(bench, conversation, offered, model)
+    profile = _head(bench, conversation, offered, model)
     question = st.chat_input(
         f"Ask the documents in {visible(target.name, 40)}", key="ask.question", disabled=not target.chunks
     )
     question = question or st.query_params.get("q") or st.session_state.pop(AGAIN, None)
     if question:
-        _ask(bench, target, question, conversation, model.name)
+        _ask(bench, target, question, conversation, model.name, profile)
         conversation = _conversation(bench)
-    _before(bench, target, model)
+    _before(bench, target, model, profile)
     if conversation is None:
         _nothing_yet(target)
         return
@@ -69,14 +70,17 @@ def _conversation(bench: Workbench) -> Conversation | None:
     return found
 
 
-def _ask(bench: Workbench, target: Collection, question: str, conversation: Conversation | None, model: str) -> None:
+def _ask(
+    bench: Workbench, target: Collection, question: str, conversation: Conversation | None, model: str, profile: Profile
+) -> None:
     """Start the answer in its worker and put the conversation's id into the address."""
     st.session_state.pop(OPEN, None)
     st.query_params.pop("q", None)
     try:
         stream = rag.ask(
             bench, question, conversation_id=conversation.id if conversation else None, collection=target,
-            generate_options=GenerateOptions(model=model), user=models.visitor(),
+            search_options=profile.search, generate_options=replace(profile.generate, model=model), user=models.visitor(),
+            profile=profile.name,
         )  # fmt: skip
         st.query_params[ID] = stream.conversation_id or ""
     except RagError as error:
@@ -85,22 +89,27 @@ def _ask(bench: Workbench, target: Collection, question: str, conversation: Conv
 
 def _head(
     bench: Workbench, conversation: Conversation | None, offered: list[models.Choice], model: models.Choice
-) -> None:
-    title, which, earlier, new = st.columns([3.4, 2.3, 1.6, 1], vertical_alignment="bottom")
+) -> Profile:
+    title, how, which, earlier, new = st.columns([1.7, 1.9, 2.2, 1.6, 1], vertical_alignment="bottom")
     title.title("Ask")
+    with how:
+        profile = profiles.picker(bench)
+        profiles.to_address(bench, profile)
     with which:
         models.picker(bench, offered, model)
     with earlier.popover("Conversations", icon=":material/history:", width="stretch"):
         past.menu(bench, conversation, on_open=_go_to, on_leave=_leave)
     new.button("New", icon=":material/add_comment:", width="stretch", on_click=_leave, disabled=conversation is None)
+    return profile
 
 
-def _before(bench: Workbench, target: Collection, model: models.Choice) -> None:
+def _before(bench: Workbench, target: Collection, model: models.Choice, profile: Profile) -> None:
     """Say, before anything is asked, what it will cost; and when the model that was wanted cannot answer."""
     if problem := st.session_state.get("ask.model.problem"):
         say("warning", problem)
+    profiles.said()
     if target.chunks:
-        draw(el("small.muted", models.cost_line(bench, target, model)), key="ask.cost")
+        draw(el("small.muted", models.cost_line(bench, target, model, profile.search.top_k)), key="ask.cost")
 
 
 def _go_to(conversation_id: str) -> None:

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import rag
-from pages.parts import address, hits, labelling, passage, set_menu, shared, tuning
+from pages.parts import address, controls, hits, labelling, passage, profiles, set_menu, shared, tuning
 from pages.parts.live_slider import live_slider
 from pages.parts.safe_text import draw, el, say, visible
 from rag import RagError, SearchOptions, Workbench
 
 if TYPE_CHECKING:
-    from rag.types import Candidates, Collection, Mode, QuestionSet, SearchResult
+    from rag.types import Candidates, Collection, QuestionSet, SearchResult
 
 QUESTION = "search.question"
 OPEN = "search.open"  # id of the chunk that is open in its document
-_POOL = 50
 
 
 def main() -> None:
@@ -56,21 +55,24 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
     """Rank and draw; a slider that moves reruns only this, on candidates that are in memory."""
     if tuning.NEXT_QUESTION in st.session_state:
         st.rerun()  # the question's box is outside
-    controls, results = st.columns([1, 2.35], gap="large")
+    panel, results = st.columns([1, 2.35], gap="large")
     address.read(bench, target)
-    with controls:
+    with panel:
+        profile = profiles.bar(bench, target)
+        options = _options(bench, target)
+        profiles.changes(bench, target, profile, options)
         chosen = tuning.chooser(bench)
         set_menu.menu(bench, target, chosen)
-        options = _options(bench, target)
         advice = st.container()
     with results:
+        profiles.said()
         set_menu.said()
         set_menu.report()
         evaluation = tuning.measured(bench, target, chosen, options, question) if chosen is not None else None
         if chosen is not None and evaluation is not None:
             tuning.show(bench, target, chosen, evaluation, question)
     if question:
-        _one_question(bench, target, question, options, chosen, controls, results)
+        _one_question(bench, target, question, options, chosen, panel, results)
     elif chosen is None:
         with results:
             shared.empty_state(
@@ -82,13 +84,13 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
     if chosen is not None and evaluation is not None:
         with advice:  # last, because it takes longest, and the hits need not wait for it
             tuning.recommended(target, chosen, evaluation)
-    with controls:
+    with panel:
         _keep_threshold(bench, target, options)
-        address.keep(target, question, options, chosen)
+        address.keep(bench, target, question, options, chosen, profile)
 
 
 def _one_question(
-    bench: Workbench, target: Collection, question: str, options: SearchOptions, chosen: QuestionSet | None, controls: Any, results: Any,
+    bench: Workbench, target: Collection, question: str, options: SearchOptions, chosen: QuestionSet | None, panel: Any, results: Any,
 ) -> None:  # fmt: skip
     """Draw the hits of the question, with its label in the set."""
 
@@ -104,7 +106,7 @@ def _one_question(
         with results:
             say("warning", error)
         return
-    with controls:
+    with panel:
         draw(
             el("div", el("h3", "Scores of all candidates"), hits.score_chart(result), hits.chart_legend()),
             key="search.chart",
@@ -116,35 +118,41 @@ def _one_question(
 
 
 def _options(bench: Workbench, target: Collection) -> SearchOptions:
-    has_vectors = bool(target.embedding_model)
-    modes: list[Mode] = ["hybrid", "semantic", "keyword"] if has_vectors else ["keyword"]
+    key = controls.keys(target)
+    modes = controls.modes(target)
+    if st.session_state.get(key["mode"]) not in modes:
+        st.session_state[key["mode"]] = modes[0]
     mode = st.segmented_control(
-        "Mode", modes, default=modes[0], required=True, format_func=str.capitalize, key=f"search.mode.{has_vectors}",
-        persist_state="session", width="stretch",
+        "Mode", modes, required=True, format_func=str.capitalize, key=key["mode"], persist_state="session", width="stretch",
     )  # fmt: skip
-    threshold = live_slider(
-        "Threshold", key=f"search.threshold.{target.id}", low=0, high=1, step=0.01, value=target.similarity_threshold,
-        mark=target.similarity_threshold, mark_title="default of this collection",
-    )  # fmt: skip
-    top_k = live_slider("Hits at most", key="search.top_k", low=1, high=30, step=1, value=6)
-    weight = live_slider(
-        "Weight of meaning against words", key="search.weight", low=0, high=1, step=0.05, value=0.5, mark=0.5,
-        mark_title="default", disabled=mode != "hybrid",
+    own = target.similarity_threshold
+    _slider("Threshold", target, "similarity_threshold", own, mark=own, mark_title="default of this collection")
+    _slider("Hits at most", target, "top_k")
+    _slider(
+        "Weight of meaning against words", target, "weight", mark=controls.BUILT_IN.weight, mark_title="default",
+        disabled=mode != "hybrid",
     )  # fmt: skip
     names = {d.id: d.name for d in bench.catalog.documents(target.id)}
-    key = f"search.documents.{target.id}"
-    if key in st.session_state:  # a document that was deleted meanwhile can no longer be chosen
-        st.session_state[key] = [d for d in st.session_state[key] if d in names]
-    only = st.multiselect(
-        "Only these documents", list(names), key=key, format_func=lambda d: visible(names[d], 60), placeholder="All documents",
-        persist_state="session",
+    if key["document_ids"] in st.session_state:  # a document that was deleted meanwhile can no longer be chosen
+        st.session_state[key["document_ids"]] = [d for d in st.session_state[key["document_ids"]] if d in names]
+    st.multiselect(
+        "Only these documents", list(names), key=key["document_ids"], format_func=lambda d: visible(names[d], 60),
+        placeholder="All documents", persist_state="session",
     )  # fmt: skip
-    return SearchOptions(mode, int(top_k), threshold, weight, _POOL, tuple(sorted(only)))
+    return controls.current(target)
+
+
+def _slider(title: str, target: Collection, name: str, value: float | None = None, **looks: Any) -> None:
+    low, high, step = controls.SPANS[name]
+    first = getattr(controls.BUILT_IN, name) if value is None else value
+    live_slider(  # trusted: titles and marks are written in this file
+        title, key=controls.keys(target)[name], low=low, high=high, step=step, value=first, **looks,
+    )  # fmt: skip
 
 
 def _fetch(bench: Workbench, target: Collection, question: str, options: SearchOptions) -> Candidates:
     """Return the question's candidates, fetched when the question, the documents asked or the collection changed."""
-    wanted = SearchOptions(pool=options.pool, document_ids=options.document_ids)
+    wanted = controls.ranked_over(options)
     key = (target.id, bench.catalog.revision(target.id), question, wanted)
     kept = st.session_state.get("search.candidates")
     if kept is None or kept[0] != key:

@@ -106,11 +106,8 @@ def _row(choice: Choice, now: Choice) -> Node:
     return el("li", el(look, title, el("span.muted", visible(choice.note, 200)), data_pick=choice.name))
 
 
-def cost_line(bench: Workbench, target: Collection, now: Choice) -> str:
+def cost_line(bench: Workbench, target: Collection, now: Choice, excerpts: int) -> str:
     """Return about what an answer will cost, before it is asked for."""
-    from rag import SearchOptions
-
-    excerpts = SearchOptions().top_k
     if now.name == EXTRACTS:
         return "Extracts: free, nothing leaves this machine."
     usd = bench.likely_usd(now.name, excerpts * target.options.chunk_size_tokens + _PROMPT_OVERHEAD, user=visitor())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import rag
-from pages.parts import job_view, tuning_view
+from pages.parts import controls, job_view, tuning_view
 from pages.parts.safe_text import draw, el, say, visible
 from rag import RagError, SearchOptions, Workbench
 
@@ -81,7 +81,7 @@ def measured(
 
 def _job(bench: Workbench, target: Collection, chosen: QuestionSet, options: SearchOptions) -> Job[Pool]:
     """Return the job that fetches the candidates: a new one when the set, the documents asked or the collection changed."""
-    wanted = SearchOptions(pool=options.pool, document_ids=options.document_ids)
+    wanted = controls.ranked_over(options)
     key = (chosen.id, chosen.updated_at, target.id, bench.catalog.revision(target.id), wanted)
     kept = st.session_state.get(_JOB)
     if kept is None or kept[0] != key:
@@ -105,7 +105,8 @@ def before(target: Collection, chosen: QuestionSet, now: Evaluation) -> Evaluati
     if kept is None or kept[0] != (chosen.id, target.id):
         kept = ((chosen.id, target.id), now.options)
         st.session_state[_BEFORE] = kept
-    options: SearchOptions = replace(kept[1], document_ids=now.options.document_ids)
+    fetched_for = {name: getattr(now.options, name) for name in (*controls.FILTERS, "pool", "exact")}
+    options: SearchOptions = replace(kept[1], **fetched_for)
     return rag.evaluation.rescore(now.pool, options)
 
 

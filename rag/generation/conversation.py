@@ -41,10 +41,12 @@ def ask(
     search_options: SearchOptions = SearchOptions(),  # noqa: B008 - frozen
     generate_options: GenerateOptions = GenerateOptions(),  # noqa: B008 - frozen
     user: str = "",
+    profile: str = "",
 ) -> AnswerStream:
     """Add a turn to a conversation (a new one when None) and return its answer as it is being written.
 
-    The stream's `conversation_id` names the conversation. What goes wrong after the turn is stored ends the stream as a
+    The stream's `conversation_id` names the conversation; `profile` names where the options are from, and is kept with the answer.
+    What goes wrong after the turn is stored ends the stream as a
     failed answer. Raises `QuestionError`, `CollectionNotFoundError`, and `StoreError` when the conversation is gone.
     """
     question = checked_question(question, bench.settings.question_limit_characters)
@@ -55,7 +57,7 @@ def ask(
         turns.create(conversation_id, _title(question), target.name)
     past = _past(turns.get(conversation_id))
     stream = new_stream(bench, question, generate_options)
-    stream.conversation_id = conversation_id
+    stream.conversation_id, stream.profile = conversation_id, profile
     turns.begin_turn(conversation_id, stream.id, question)
     stream.when_ended(lambda ended, answer: turns.save_turn(ended.id, answer, _STATES[answer.finish]))
     bench.answers[stream.id] = stream
@@ -98,6 +100,7 @@ def _so_far(stream: AnswerStream) -> Answer:
         cost_usd=None,
         label=stream.label,
         error=_INTERRUPTED,
+        profile=stream.profile,
     )
 
 

@@ -60,6 +60,8 @@ class AnswerStream:
         self.result = result
         """What the answer rests on; None while the search still runs."""
         self.conversation_id: str | None = None
+        self.profile = ""
+        """Name of the profile that the search goes by."""
         self._events: list[Event] = []
         self._text: list[str] = []
         self._citations: list[Citation] = []
@@ -251,6 +253,7 @@ class AnswerStream:
             cached=end.cached,
             note=" ".join(filter(None, (self._stand_in(end), end.note))),
             checks=self.checks,
+            profile=self.profile,
         )
 
     def _stand_in(self, end: EndEvent) -> str:

@@ -118,6 +118,8 @@ class Answer:
     """Sentence about how it came about: which model stood in, that it was cut off at a limit."""
     checks: tuple[SentenceCheck, ...] = ()
     """One of each sentence that claims something, in order."""
+    profile: str = ""
+    """Name of the profile that it was searched with; empty for the built-in settings."""
 
 
 # Events of an answer stream, in the order in which they happen.
