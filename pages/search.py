@@ -122,7 +122,7 @@ def _options(bench: Workbench, target: Collection) -> SearchOptions:
     modes = controls.modes(target)
     if st.session_state.get(key["mode"]) not in modes:
         st.session_state[key["mode"]] = modes[0]
-    mode = st.segmented_control(
+    mode = st.segmented_control(  # trusted: the names of modes are ours
         "Mode", modes, required=True, format_func=str.capitalize, key=key["mode"], persist_state="session", width="stretch",
     )  # fmt: skip
     own = target.similarity_threshold

@@ -110,11 +110,11 @@ def test_ask_searches_by_the_chosen_profile_and_the_turn_names_it(visit_with_sam
     choose(page.run(), "two words")
     page.test.chat_input[0].set_value(QUESTION)
     page.run()
-    assert "profile two words" in page.drawn("ask.turns")
+    assert "profile two words" in page.drawn()
     stream = page.bench.answers.values()[-1]
     assert ("keyword", 2) == (stream.result.options.mode, stream.result.options.top_k)
     again = visit_with_samples("ask", c=page.address("c"))
-    assert "profile two words" in again.drawn("ask.turns")
+    assert "profile two words" in again.drawn()
 
 
 def test_the_default_profile_is_what_a_new_visitor_gets(visit_with_samples: Visit) -> None:
