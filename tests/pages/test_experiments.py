@@ -204,9 +204,10 @@ def test_search_keeps_what_is_on_its_screen(visit_with_samples: Visit) -> None:
     choose(page, made.id)
     assert "Keep as a run" in page.drawn("tuning.set.drawn")
     import rag
+    from rag.types import Profile
 
     found = rag.evaluation.evaluate(page.bench, made, options=rag.SearchOptions(top_k=4))
-    tuning.keep(page.bench, made, found)
+    tuning.keep(page.bench, made, found, Profile(""))
     assert [4] == [info.options.top_k for info in runs_of(page).list()]
 
 
