@@ -31,6 +31,7 @@ from rag.recent import Recent
 from rag.settings import Settings
 from rag.store.catalog import Catalog
 from rag.store.conversations import Conversations
+from rag.store.feedback import Feedback
 from rag.store.keywords import word_spans
 from rag.store.lock import DataLock
 from rag.store.profiles import Profiles
@@ -234,6 +235,16 @@ class Workbench:
             if not self.read_only:
                 gateway.keep_calibration()
             gateway.close()
+
+    @property
+    def turns(self) -> Conversations:
+        """The conversations as they are stored: single answers, which of several is kept, how one came about."""
+        return Conversations(self.catalog.engine)
+
+    @property
+    def feedback(self) -> Feedback:
+        """What users judged of answers."""
+        return Feedback(self.catalog.engine)
 
     def rename_conversation(self, conversation_id: str, title: str) -> None:
         """Give a conversation another title, on one line; an empty one changes nothing."""

@@ -88,17 +88,29 @@ def answer_events(
     options: GenerateOptions,
     user: str = "",
     turns: Sequence[PastTurn] = (),
+    so_far: Answer | None = None,
 ) -> Iterator[Event]:
-    """Yield the events of the answer to a search result."""
+    """Yield the events of the answer to a search result; one that was cut off is gone on with from `so_far`.
+
+    Where something else was searched for than was asked, a chat model reads both, the extractive answerer what was searched for.
+    """
     if not result.hits:
         yield from _not_found(result)
         return
-    request = ChatRequest(result.question, result.hits, result.terms, options)
-    yield from _chat_model(bench, result, options, user, turns).stream(request, lambda: stream.stopping)
+    question = result.question
+    if stream.question != question and options.model != extractive.NAME:
+        question = f"{stream.question}\n(In this conversation it means: {question})"
+    request = ChatRequest(question, result.hits, result.terms, options)
+    yield from _chat_model(bench, result, options, user, turns, so_far).stream(request, lambda: stream.stopping)
 
 
 def _chat_model(
-    bench: Workbench, result: SearchResult, options: GenerateOptions, user: str, turns: Sequence[PastTurn]
+    bench: Workbench,
+    result: SearchResult,
+    options: GenerateOptions,
+    user: str,
+    turns: Sequence[PastTurn],
+    so_far: Answer | None,
 ) -> ChatModel:
     """Return the chat model; both kinds read with the collection's own embedding model."""
     embedder = bench.usable_embedder(result.collection)
@@ -127,6 +139,7 @@ def _chat_model(
         meaning=meaning,
         turns=turns,
         user=user,
+        so_far=so_far,
     )
 
 

@@ -71,12 +71,14 @@ class CitationReader:
         meaning: Meaning | None = None,
         pages_of: PagesOf = pages_of_chunk,
         numbering: Numbering | None = None,
+        is_json: bool = False,
     ) -> None:
         self._hits = tuple(hits)
         self._numbering = numbering or Numbering()
         self._passages: dict[int, Passage] = {}
         self._meaning = meaning
         self._pages_of = pages_of
+        self._is_json = is_json
         self._stream = self._new_stream()
         self._text = ""
         self._claim = ""
@@ -114,7 +116,8 @@ class CitationReader:
         return events + self._shown(blank + written(citation.marker)) + [CitationEvent(citation)]
 
     def _new_stream(self) -> MarkerStream:
-        return MarkerStream(len(self._hits), lambda tail: stands_in(tail, [hit.chunk.text for hit in self._hits]))
+        texts = [hit.chunk.text for hit in self._hits]
+        return MarkerStream(len(texts), lambda tail: stands_in(tail, texts), is_json=self._is_json)
 
     def _events(self, pieces: Sequence[Piece]) -> list[TextEvent | CitationEvent]:
         events: list[TextEvent | CitationEvent] = []

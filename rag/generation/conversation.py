@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rag.generation.answering import answer_events, new_stream
+from rag.generation.followup import Rewritten, searchable
 from rag.generation.prompting import PastTurn
 from rag.generation.stream import AnswerStream
 from rag.question import checked_question
 from rag.store.conversations import Conversation, ConversationInfo, Conversations, Turn, TurnState
-from rag.types import Answer, Collection, Event, Finish, GenerateOptions, SearchOptions, Usage
+from rag.types import (
+    Answer,
+    Collection,
+    Event,
+    Finish,
+    GenerateOptions,
+    SearchOptions,
+    SentEvent,
+    TurnRecord,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from rag.workbench import Workbench
@@ -21,6 +32,7 @@ if TYPE_CHECKING:
 SAVE_EVERY_S = 1.0
 """How much of a long answer a killed process may lose."""
 _TITLE_CHARACTERS = 80
+_KEPT_MISSES = 5
 _INTERRUPTED = "The workbench stopped while this answer was being written; ask again."
 _STATES: dict[Finish, TurnState] = {
     "complete": "complete",
@@ -30,6 +42,18 @@ _STATES: dict[Finish, TurnState] = {
     "stopped": "partial",
     "failed": "failed",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Another answer to a question of the conversation."""
+
+    turn_id: str
+    """Of the answer that there is."""
+    is_kept: bool = True
+    """Let it take the place of that answer; else both are there, and that one goes on to count."""
+    goes_on: bool = False
+    """Begin with the text of that answer, which was cut off, and go on from there."""
 
 
 def ask(
@@ -42,12 +66,13 @@ def ask(
     generate_options: GenerateOptions = GenerateOptions(),  # noqa: B008 - frozen
     user: str = "",
     profile: str = "",
+    again: Again | None = None,
 ) -> AnswerStream:
     """Add a turn to a conversation (a new one when None) and return its answer as it is being written.
 
     The stream's `conversation_id` names the conversation; `profile` names where the options are from, and is kept with the answer.
-    What goes wrong after the turn is stored ends the stream as a
-    failed answer. Raises `QuestionError`, `CollectionNotFoundError`, and `StoreError` when the conversation is gone.
+    With `again` it is one more answer to a question of that conversation. What goes wrong after the turn is stored ends the stream
+    as a failed answer. Raises `QuestionError`, `CollectionNotFoundError`, and `StoreError` when conversation or turn are gone.
     """
     question = checked_question(question, bench.settings.question_limit_characters)
     target = collection if isinstance(collection, Collection) else bench.collection(collection)
@@ -55,34 +80,94 @@ def ask(
     if conversation_id is None:
         conversation_id = uuid.uuid4().hex
         turns.create(conversation_id, _title(question), target.name)
-    past = _past(turns.get(conversation_id))
+    earlier = turns.turn(again.turn_id) if again else None
+    before = _before(turns.get(conversation_id), earlier.slot if earlier else "")
     stream = new_stream(bench, question, generate_options)
     stream.conversation_id, stream.profile = conversation_id, profile
-    turns.begin_turn(conversation_id, stream.id, question)
-    stream.when_ended(lambda ended, answer: turns.save_turn(ended.id, answer, _STATES[answer.finish]))
+    if again and again.goes_on and earlier:
+        stream.spent_before = earlier.answer
+    slot, is_kept = (earlier.slot, again.is_kept) if again and earlier else ("", True)
+    turns.begin_turn(conversation_id, stream.id, question, slot=slot, is_kept=is_kept)
+    stream.when_ended(lambda ended, answer: _closed(turns, ended, answer, again))
     bench.answers[stream.id] = stream
 
     def work(stream: AnswerStream) -> Iterator[Event]:
-        from rag import search  # another verb, so through the facade
-
-        stream.result = search(bench, question, collection=target, options=search_options)
-        return _saved_now_and_then(
-            turns, stream, answer_events(bench, stream, stream.result, generate_options, user, past)
-        )
+        _search(bench, stream, target, search_options, generate_options, before, user)
+        record = _record(stream, generate_options)
+        turns.put_record(stream.id, record)
+        if stream.spent_before and again:
+            _same_excerpts(stream, turns.record(again.turn_id))
+        assert stream.result is not None
+        events = answer_events(bench, stream, stream.result, generate_options, user, _past(before), stream.spent_before)
+        return _saved_now_and_then(turns, stream, events, record)
 
     return stream.start(work)
 
 
-def _past(conversation: Conversation) -> tuple[PastTurn, ...]:
+def _before(conversation: Conversation, slot: str) -> tuple[Turn, ...]:
+    """Return the turns before a question that is asked again; all of them for a new one."""
+    slots = [turn.slot for turn in conversation.turns]
+    return conversation.turns[: slots.index(slot)] if slot in slots else conversation.turns
+
+
+def _past(turns: Sequence[Turn]) -> tuple[PastTurn, ...]:
     """Return what was asked and answered, for a model that goes on with it."""
-    return tuple(PastTurn(t.question, t.answer.text) for t in conversation.turns if t.answer and t.answer.found)
+    return tuple(PastTurn(t.question, t.answer.text) for t in turns if t.answer and t.answer.found)
 
 
-def _saved_now_and_then(turns: Conversations, stream: AnswerStream, events: Iterator[Event]) -> Iterator[Event]:
-    """Pass the events on, and every `SAVE_EVERY_S` keep the text so far in case the process is killed."""
+def _search(
+    bench: Workbench,
+    stream: AnswerStream,
+    target: Collection,
+    search_options: SearchOptions,
+    generate_options: GenerateOptions,
+    before: Sequence[Turn],
+    user: str,
+) -> None:
+    """Search for the question, a follow-up in a form of its own, and leave the result with the stream."""
+    from rag import search  # another verb, so through the facade
+
+    wanted = Rewritten(stream.question)
+    if generate_options.rewrite:
+        questions = [turn.question for turn in before]
+        stopping = lambda: stream.stopping  # noqa: E731 - what the rewriting looks at while it waits
+        wanted = searchable(bench, stream.question, _past(before), questions, generate_options.model, user, stopping)
+    if wanted.question != stream.question:
+        stream.searched_for, stream.rewritten_by = wanted.question, wanted.by
+    stream.result = search(bench, wanted.question, collection=target, options=search_options)
+
+
+def _record(stream: AnswerStream, options: GenerateOptions) -> TurnRecord:
+    assert stream.result is not None
+    found = stream.result
+    return TurnRecord(
+        found.options, options, stream.searched_for, stream.rewritten_by, found.hits, found.near_misses[:_KEPT_MISSES],
+        found.terms, stream.sent,
+    )  # fmt: skip
+
+
+def _same_excerpts(stream: AnswerStream, record: TurnRecord | None) -> None:
+    """Let the model go on from the excerpts that it had: their numbers are in what it wrote."""
+    if stream.result is not None and record is not None and record.sent is not None:
+        stream.result = replace(stream.result, hits=record.sent.hits)
+
+
+def _closed(turns: Conversations, stream: AnswerStream, answer: Answer, again: Again | None) -> None:
+    """Keep an answer that has ended; the one that it goes on with is part of it now."""
+    turns.save_turn(stream.id, answer, _STATES[answer.finish])
+    if again and again.goes_on and stream.spent_before and len(answer.text) > len(stream.spent_before.text):
+        turns.take_in(again.turn_id, stream.id)
+
+
+def _saved_now_and_then(
+    turns: Conversations, stream: AnswerStream, events: Iterator[Event], record: TurnRecord
+) -> Iterator[Event]:
+    """Pass the events on; keep what is sent, and every `SAVE_EVERY_S` the text so far in case the process is killed."""
     saved = time.monotonic()
     for event in events:
         yield event
+        if isinstance(event, SentEvent):
+            turns.put_record(stream.id, replace(record, sent=event.sent))
         if time.monotonic() - saved >= SAVE_EVERY_S and not stream.done:
             turns.save_turn(stream.id, _so_far(stream), "streaming")
             saved = time.monotonic()

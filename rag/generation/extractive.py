@@ -15,9 +15,10 @@ from rag.generation.markers import written
 from rag.generation.numbering import Numbering
 from rag.generation.passages import Source
 from rag.generation.reading import Passage, Reader
+from rag.generation.styles import STYLES
 from rag.providers.base import ChatRequest, Embedder
 from rag.question import term_weights
-from rag.types import Citation, CitationEvent, Document, EndEvent, Event, Stop, TextEvent, Usage
+from rag.types import Citation, CitationEvent, Document, EndEvent, Event, GenerateOptions, Stop, TextEvent, Usage
 
 NAME = "local/extractive"
 LABEL = "Extracts, no AI-written answer"
@@ -74,7 +75,8 @@ class ExtractiveModel:
             yield CitationEvent(_citation(passage, documents[passage.hit.chunk.document_id], marker, at))
             yield TextEvent(written(marker))
             at += len(written(marker))
-        yield EndEvent("complete" if chosen else "not_found", Usage(), cost_usd=0.0)
+        note = unheard(request.options)
+        yield EndEvent("complete" if chosen else "not_found", Usage(), cost_usd=0.0, note=note if chosen else "")
 
     def _chosen(self, request: ChatRequest, documents: Mapping[str, Document | None], stop: Stop) -> list[Passage]:
         """Return the passages of the answer, best first, none of them saying what a better one said."""
@@ -88,7 +90,7 @@ class ExtractiveModel:
         found = sorted((passage for passage in read if passage), key=lambda passage: -passage.score)
         chosen: list[Passage] = []
         for passage in found:
-            if len(chosen) == request.options.max_passages or passage.score < KEPT_SHARE * found[0].score:
+            if len(chosen) == most_passages(request.options) or passage.score < KEPT_SHARE * found[0].score:
                 break
             if not any(_same(passage, other) for other in chosen):
                 chosen.append(passage)
@@ -108,6 +110,18 @@ class ExtractiveModel:
         for (i, place), cosine in zip(wanted, (vectors @ vector).tolist(), strict=True):
             meanings[i][place] = max(0.0, cosine)
         return meanings
+
+
+def most_passages(options: GenerateOptions) -> int:
+    """Return how many passages a style asks for: a brief answer is the best one alone."""
+    return 1 if options.style == "brief" else options.max_passages
+
+
+def unheard(options: GenerateOptions) -> str:
+    """Return the sentence about what extracts cannot do of a style; empty for brief, detailed and strict quotes."""
+    title = STYLES[options.style].title.lower() if options.style in ("steps", "json") else ""
+    wish = {"json": "as JSON", "step by step": "step by step"}.get(title, "")
+    return f"Extracts quote as they find it and cannot answer {wish}; choose a chat model for that." if wish else ""
 
 
 def pieces(text: str) -> list[str]:

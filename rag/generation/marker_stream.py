@@ -31,9 +31,12 @@ _QUOTED_TAIL = 48
 class MarkerStream:
     """Cuts a text into what is shown as it is and the markers in it."""
 
-    def __init__(self, sent: int, is_quoted: IsQuoted = lambda tail: False) -> None:
+    def __init__(self, sent: int, is_quoted: IsQuoted = lambda tail: False, *, is_json: bool = False) -> None:
+        """Read against `sent` excerpts. In an answer that is JSON, a bracket outside of its strings is an array, no marker."""
         self._sent = sent
         self._is_quoted = is_quoted
+        self._is_json = is_json
+        self._in_string = False
         self._rest = ""
         self._line = ""
         """What was given out of the current line, markers as they were written."""
@@ -55,7 +58,8 @@ class MarkerStream:
 
     def after_break(self) -> MarkerStream:
         """Return a stream that goes on in the middle of the line, after something else was shown."""
-        other = MarkerStream(self._sent, self._is_quoted)
+        other = MarkerStream(self._sent, self._is_quoted, is_json=self._is_json)
+        other._in_string = self._in_string
         other._line, other._fence, other._at_line_start = self._line, self._fence, self._at_line_start
         return other
 
@@ -71,6 +75,8 @@ class MarkerStream:
 
     def _step(self, final: bool) -> tuple[Piece, int]:
         """Return the next piece and how many characters it was; 0 when it cannot be told yet."""
+        if self._is_json:
+            return self._json(final)
         if self._at_line_start and (decided := self._line_start(final)) is not None:
             return decided
         if self._fence:
@@ -81,6 +87,21 @@ class MarkerStream:
         if found.start():
             return self._rest[: found.start()], found.start()
         return self._sign(final)
+
+    def _json(self, final: bool) -> tuple[Piece, int]:
+        """Read the next piece of an answer that is JSON: its strings may hold markers, nothing else is looked at."""
+        found = re.search(r'["\\\[【［〔]' if self._in_string else '"', self._rest)
+        if found is None:
+            return self._rest, len(self._rest)
+        if found.start():
+            return self._rest[: found.start()], found.start()
+        sign = self._rest[0]
+        if sign == '"':
+            self._in_string = not self._in_string
+            return sign, 1
+        if sign == "\\":
+            return ("", 0) if len(self._rest) == 1 and not final else (self._rest[:2], 2)
+        return self._bracket(final)
 
     def _line_start(self, final: bool) -> tuple[Piece, int] | None:
         """Decide whether a line opens or closes a code block; None when it does neither."""
@@ -138,7 +159,7 @@ class MarkerStream:
         if found is not None:
             marker, end = found
             raw = self._rest[:end]
-            if self._in_quotes() and self._is_quoted(self._line[-_QUOTED_TAIL:] + raw):
+            if not self._is_json and self._in_quotes() and self._is_quoted(self._line[-_QUOTED_TAIL:] + raw):
                 return parted(raw)[0], end
             return marker, end
         if not final and may_become_marker(self._rest, 0):

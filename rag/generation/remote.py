@@ -6,18 +6,23 @@ The model sees numbered excerpts and cites `[n]`; only the number of an excerpt 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rag.generation.checking.checker import Checker
 from rag.generation.checking.meaning import Meaning
 from rag.generation.citations import CitationReader, PagesOf
+from rag.generation.continuing import GO_ON, Joint, begun
 from rag.generation.numbering import Numbering
 from rag.generation.prompting import PastTurn, Prompt, build_prompt
+from rag.generation.styles import style_of
 from rag.providers.base import ChatRequest
 from rag.providers.messages import CallEnd, CallFinish, CitedEvent, Excerpt, Message, Request, Result, StreamEvent
+from rag.providers.structured import parse
 from rag.providers.tokens import estimate
 from rag.types import (
+    Answer,
     CheckEvent,
     CitationEvent,
     EndEvent,
@@ -26,6 +31,8 @@ from rag.types import (
     Finish,
     RestartEvent,
     RetryEvent,
+    Sent,
+    SentEvent,
     Stop,
     TextEvent,
 )
@@ -58,10 +65,15 @@ class RemoteModel:
         meaning: Meaning | None = None,
         turns: Sequence[PastTurn] = (),
         user: str = "",
+        so_far: Answer | None = None,
     ) -> None:
-        """Make it with a `secret` of this installation, which no document can know: delimiters are made from it."""
+        """Make it with a `secret` of this installation, which no document can know: delimiters are made from it.
+
+        `so_far` is an answer to the same question over the same hits that was cut off: it is gone on with.
+        """
         self._gateway, self._name, self._secret, self._user = gateway, name, secret, user
         self._pages_of, self._meaning, self._turns = pages_of, meaning, turns
+        self._so_far = so_far
 
     @property
     def name(self) -> str:
@@ -79,6 +91,7 @@ class RemoteModel:
             count=self._count,
             window=self._gateway.capabilities(self._name).context_window or UNKNOWN_WINDOW,
             output_tokens=request.options.max_output_tokens,
+            style=style_of(request.options),
             turns=self._turns,
             delimiter="x" + hashlib.blake2b(content.encode(), key=self._secret, digest_size=8).hexdigest(),
         )
@@ -89,63 +102,115 @@ class RemoteModel:
     def stream(self, request: ChatRequest, stop: Stop) -> Iterator[Event]:
         """Yield the events of one answer; closing the generator cancels the call. Raises `ProviderError`."""
         prompt = self.prompt(request)
+        yield SentEvent(self.sent(prompt))
+        style = style_of(request.options)
+        begun_text = begun(self._so_far, prompt.cited_hits) if self._so_far else ""
         call = self._gateway.start(
-            as_request(self._name, prompt, request.options.max_output_tokens),
+            as_request(self._name, prompt, request.options.max_output_tokens, begun_text, style.schema),
             fallbacks=request.options.fallbacks,
             user=self._user,
             reuse="use" if request.options.use_cache else "refresh",
         )
-        reader = _Reader(prompt, self._pages_of, self._meaning)
+        reader = AnswerReader(prompt, self._pages_of, self._meaning, schema=style.schema, begun=begun_text)
+        yield from reader.begin()
         for event in call:
             if stop():
                 call.stop()
             yield from reader.read(event)
 
+    def sent(self, prompt: Prompt) -> Sent:
+        """Return a prompt as it is kept with the answer."""
+        return Sent(
+            self._name,
+            prompt.system,
+            prompt.messages,
+            prompt.cited_hits,
+            prompt.dropped_hits,
+            prompt.dropped_turns,
+            prompt.token_estimate,
+            self._gateway.capabilities(self._name).context_window or UNKNOWN_WINDOW,
+            prompt.hidden_characters_removed,
+        )
 
-def as_request(model: str, prompt: Prompt, max_output_tokens: int) -> Request:
-    """Return a prompt as the provider layer takes it; its excerpts go one by one, for models with citations of their own."""
+
+def as_request(model: str, prompt: Prompt, max_output_tokens: int, begun: str = "", schema: str = "") -> Request:
+    """Return a prompt as the provider layer takes it; its excerpts go one by one, for models with citations of their own.
+
+    `begun` is the beginning of an answer that was cut off: the model is asked to go on from there.
+    """
     excerpts = tuple(
         Excerpt(str(e.number), e.title, e.text, plain=block)
         for e, block in zip(prompt.excerpts, prompt.blocks, strict=True)
     )
     messages = tuple(Message(role, text) for role, text in prompt.messages[:-1])
+    more = (Message("assistant", begun), Message("user", GO_ON)) if begun else ()
     return Request(
         model=model,
-        messages=(*messages, Message("user", f"Question: {prompt.question}", excerpts)),
+        messages=(*messages, Message("user", f"Question: {prompt.question}", excerpts), *more),
         system=prompt.system,
+        schema=json.loads(schema) if schema else None,
         max_output_tokens=max_output_tokens,
     )
 
 
-class _Reader:
+class AnswerReader:
     """Turns a call's events into an answer's."""
 
-    def __init__(self, prompt: Prompt, pages_of: PagesOf, meaning: Meaning | None) -> None:
+    def __init__(
+        self, prompt: Prompt, pages_of: PagesOf, meaning: Meaning | None, *, schema: str = "", begun: str = ""
+    ) -> None:
+        """Make one; `begun` is the beginning of an answer that was cut off, `schema` what the whole answer shall fit."""
         self._hits, self._pages_of, self._meaning = prompt.cited_hits, pages_of, meaning
-        self._begin()
+        self._schema, self._begun = schema, begun
+        self._start()
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
+        self._joint = Joint(self._begun) if self._begun else None
+        self._raw = self._begun
         numbering = Numbering()
         self._citations = CitationReader(
-            self._hits, meaning=self._meaning, pages_of=self._pages_of, numbering=numbering
+            self._hits,
+            meaning=self._meaning,
+            pages_of=self._pages_of,
+            numbering=numbering,
+            is_json=bool(self._schema),
         )
         self._checker = Checker(self._hits, meaning=self._meaning, numbering=numbering)
+
+    def begin(self) -> Iterator[Event]:
+        """Yield what an answer that was cut off has already."""
+        if self._begun:
+            yield from self._told(self._citations.feed(self._begun))
 
     def read(self, event: StreamEvent) -> Iterator[Event]:
         match event:
             case TextEvent(text):
-                yield from self._told(self._citations.feed(text))
+                yield from self._more(self._joint.feed(text) if self._joint else text)
             case CitedEvent(source=source, quote=quote) if source.isdecimal():
                 yield from self._told(self._citations.cite(int(source), quote))
             case RestartEvent():
-                self._begin()
+                self._start()
                 yield event
+                yield from self.begin()
             case RetryEvent() | FallbackEvent():
                 yield event
             case CallEnd(result):
+                if self._joint:
+                    yield from self._more(self._joint.flush())
                 yield from self._told(self._citations.flush())
                 yield from (CheckEvent(check) for check in self._checker.finish())
-                yield _end(result)
+                yield _end(result, self._misfit(result))
+
+    def _more(self, text: str) -> Iterator[Event]:
+        self._raw += text
+        yield from self._told(self._citations.feed(text))
+
+    def _misfit(self, result: Result) -> str:
+        """Return the sentence about a whole answer that does not have the form that was asked for."""
+        if not self._schema or result.finish != "complete":
+            return ""
+        _, problems = parse(self._raw, json.loads(self._schema))
+        return f"This answer does not fit the schema ({problems[0]})." if problems else ""
 
     def _told(self, events: Sequence[TextEvent | CitationEvent]) -> Iterator[Event]:
         for event in events:
@@ -154,12 +219,12 @@ class _Reader:
                 yield from (CheckEvent(check) for check in self._checker.feed(event.text))
 
 
-def _end(result: Result) -> EndEvent:
+def _end(result: Result, misfit: str = "") -> EndEvent:
     return EndEvent(
         _FINISH[result.finish],
         result.usage,
         model=result.model,
         cost_usd=0.0 if result.cached else result.total_usd,
         cached=result.cached,
-        note=result.problem,
+        note=result.problem or misfit,
     )

@@ -26,7 +26,9 @@ from rag.types import (
     Finish,
     RestartEvent,
     SearchResult,
+    Sent,
     SentenceCheck,
+    SentEvent,
     TextEvent,
     Usage,
 )
@@ -62,6 +64,13 @@ class AnswerStream:
         self.conversation_id: str | None = None
         self.profile = ""
         """Name of the profile that the search goes by."""
+        self.searched_for = ""
+        """What was searched for in place of the question; empty when it was the question."""
+        self.rewritten_by = ""
+        self.sent: Sent | None = None
+        """What the chat model was given; None until it is asked."""
+        self.spent_before: Answer | None = None
+        """The answer that this one goes on with: what that used and cost counts here, too."""
         self._events: list[Event] = []
         self._text: list[str] = []
         self._citations: list[Citation] = []
@@ -196,6 +205,8 @@ class AnswerStream:
                 self._citations.append(event.citation)
             elif isinstance(event, CheckEvent):
                 self._checks[event.check.start] = event.check
+            elif isinstance(event, SentEvent):
+                self.sent = event.sent
             elif isinstance(event, RestartEvent):
                 self._text.clear()
                 self._citations.clear()
@@ -238,14 +249,17 @@ class AnswerStream:
 
     def _closed(self, end: EndEvent, error: str) -> Answer:
         now, text = time.perf_counter(), self.text
+        cost_usd = 0.0 if self.model.startswith("local/") else end.cost_usd
+        if before := self.spent_before:
+            cost_usd = None if cost_usd is None or before.cost_usd is None else cost_usd + before.cost_usd
         return Answer(
             text=text,
             citations=self.citations,
             found=bool(text.strip()) and end.finish not in ("not_found", "refused"),
             model=end.model or self.model,
             finish=end.finish,
-            usage=end.usage,
-            cost_usd=0.0 if self.model.startswith("local/") else end.cost_usd,
+            usage=_sum(before.usage, end.usage) if before else end.usage,
+            cost_usd=cost_usd,
             label=self.label,
             ttft_ms=(self._first_text - self._began) * 1000 if self._first_text is not None else None,
             duration_ms=(now - self._began) * 1000,
@@ -259,3 +273,10 @@ class AnswerStream:
     def _stand_in(self, end: EndEvent) -> str:
         """Return the sentence that names the model which answered in place of the chosen one."""
         return f"{self.model} failed, so {end.model} answered." if end.model not in ("", self.model) else ""
+
+
+def _sum(one: Usage, other: Usage) -> Usage:
+    """Return what two calls used together."""
+    counts = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+    total = {name: getattr(one, name) + getattr(other, name) for name in counts}
+    return Usage(**total, estimated=one.estimated or other.estimated)

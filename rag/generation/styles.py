@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+
+from rag.types import GenerateOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,8 @@ _EXCERPTS = (
     "Admission is 4.50 euros for adults and 2 euros for children. The hall is closed on Mondays.",
 )
 _SCHEMA = (
-    '{"type": "object", "properties": {"answer": {"type": "string"}, "points": {"type": "array", "items": {"type": "object", '
-    '"properties": {"statement": {"type": "string"}, "sources": {"type": "array", "items": {"type": "integer"}}}, '
-    '"required": ["statement", "sources"]}}}, "required": ["answer", "points"]}'
+    '{"type": "object", "properties": {"answer": {"type": "string"}, "points": {"type": "array", "items": {"type": "string"}}}, '
+    '"required": ["answer", "points"], "additionalProperties": false}'
 )
 
 BRIEF = Style(
@@ -82,10 +86,77 @@ JSON = Style(
         Example(
             "What do children pay?",
             _EXCERPTS,
-            '{"answer": "Children pay 2 euros [2].", "points": [{"statement": "Children pay 2 euros [2].", "sources": [2]}]}',
+            '{"answer": "Children pay 2 euros [2].", "points": ["Children pay 2 euros [2].", "Adults pay 4.50 euros [2]."]}',
         ),
     ),
     _SCHEMA,
 )
 STYLES = MappingProxyType({style.name: style for style in (BRIEF, DETAILED, STEPS, QUOTES, JSON)})
 """The styles that the product ships, by name."""
+
+
+# --- edited by the user -----------------------------------------------------------------------------------------------
+
+NO_EXAMPLES = "-"
+_EXAMPLE = re.compile(
+    r"(?ms)^Question:[ \t]*(?P<question>.*?)\n(?P<excerpts>(?:\[\d+\].*?)?)^Answer:[ \t]*(?P<answer>.*?)(?=\nQuestion:|\Z)"
+)
+_EXCERPT = re.compile(r"(?ms)^\[\d+\][ \t]*(.*?)(?=\n\[\d+\]|\Z)")
+
+
+def written(examples: Sequence[Example]) -> str:
+    """Return examples as a text that can be edited; `examples_of` reads it.
+
+    >>> print(written([Example("How old?", ("It is 9.",), "Nine [1].")]))
+    Question: How old?
+    [1] It is 9.
+    Answer: Nine [1].
+    """
+    return "\n\n".join(
+        "\n".join(
+            (
+                f"Question: {e.question}",
+                *(f"[{n}] {text}" for n, text in enumerate(e.excerpts, 1)),
+                f"Answer: {e.answer}",
+            )
+        )
+        for e in examples
+    )
+
+
+def examples_of(text: str) -> tuple[Example, ...]:
+    """Return the examples of a text; what stands outside of "Question: … Answer: …" is passed over."""
+    return tuple(
+        Example(
+            " ".join(found["question"].split()),
+            tuple(" ".join(excerpt.split()) for excerpt in _EXCERPT.findall(found["excerpts"])),
+            found["answer"].strip(),
+        )
+        for found in _EXAMPLE.finditer(text)
+    )
+
+
+def style_of(options: GenerateOptions) -> Style:
+    """Return the style that the options ask for, with what the user changed in it; an unknown name is "detailed"."""
+    style = STYLES.get(options.style, DETAILED)
+    examples = () if options.examples == NO_EXAMPLES else examples_of(options.examples) or style.examples
+    return replace(
+        style,
+        instruction=options.instruction.strip() or style.instruction,
+        examples=examples,
+        schema=(options.schema.strip() or style.schema) if style.schema else "",
+    )
+
+
+def schema_problem(text: str) -> str:
+    """Return why a text is no JSON schema, as a sentence; empty when it is one."""
+    from jsonschema import Draft202012Validator, SchemaError  # type: ignore[import-untyped]  # published without types
+
+    try:
+        schema = json.loads(text)
+        Draft202012Validator.check_schema(schema)
+    except ValueError as error:
+        return f"The schema is not JSON ({error}); correct it."
+    except SchemaError as error:
+        return f"This is no JSON schema ({error.message[:120]}); correct it."
+    return "" if isinstance(schema, dict) else "A JSON schema is an object in braces; write one."

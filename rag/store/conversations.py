@@ -6,6 +6,7 @@ nobody writes it any more was cut off by a stop of the program; readers show it 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,13 +15,15 @@ from typing import Any, Literal, cast
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.dialects.sqlite import insert
 
 from rag.errors import StoreError
-from rag.store.schema import conversations, turns
-from rag.types import Answer
+from rag.store.schema import conversations, turn_records, turns
+from rag.types import Answer, TurnRecord
 
 TurnState = Literal["streaming", "complete", "partial", "failed"]
 _ANSWER = TypeAdapter(Answer)
+_RECORD = TypeAdapter(TurnRecord)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,12 @@ class Turn:
     stream_id: str
     """Id of the `AnswerStream` that writes or wrote it."""
     created_at: datetime
+    slot: str = ""
+    """The same for all answers to one question: the id of the first."""
+    versions: tuple[str, ...] = ()
+    """Ids of all answers to this question, oldest first, its own among them."""
+    searched_for: str = ""
+    """What was searched for in place of the question; empty when it was the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +73,80 @@ class Conversations:
 
     def list(self) -> list[ConversationInfo]:
         """Return all conversations, the one used last first."""
-        count = sa.select(sa.func.count()).where(turns.c.conversation_id == conversations.c.id).scalar_subquery()
+        own = turns.c.conversation_id == conversations.c.id
+        count = sa.select(sa.func.count()).where(own, turns.c.is_kept).scalar_subquery()
         query = sa.select(conversations, count.label("turns")).order_by(conversations.c.updated_at.desc())
         with self._engine.connect() as connection:
             return [_info(row) for row in connection.execute(query).mappings()]
 
     def get(self, conversation_id: str) -> Conversation:
-        """Return a conversation with its turns in order; raises `StoreError` when it is not there."""
-        query = sa.select(turns).where(turns.c.conversation_id == conversation_id).order_by(turns.c.position)
+        """Return a conversation with its questions in order, each with the answer that is kept.
+
+        Raises `StoreError` when it is not there.
+        """
+        here = turns.c.conversation_id == conversation_id
+        places = sa.select(turns.c.id, turns.c.slot).where(here).order_by(turns.c.position)
         with self._engine.connect() as connection:
             about = sa.select(conversations).where(conversations.c.id == conversation_id)
             row = connection.execute(about).one_or_none()
             if row is None:
                 raise _gone()
-            found = tuple(_turn(turn) for turn in connection.execute(query).mappings())
-        return Conversation(row.id, row.title, row.collection, found)
+            versions: dict[str, tuple[str, ...]] = {}
+            for turn_id, slot in connection.execute(places):
+                versions[slot] = (*versions.get(slot, ()), turn_id)
+            kept = connection.execute(sa.select(turns).where(here, turns.c.is_kept)).mappings()
+            found = {turn["slot"]: _turn(turn, versions[turn["slot"]]) for turn in kept}
+        return Conversation(row.id, row.title, row.collection, tuple(found[slot] for slot in versions if slot in found))
+
+    def turn(self, turn_id: str) -> Turn:
+        """Return one answer with its question, kept or not. Raises `StoreError`."""
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(turns).where(turns.c.id == turn_id)).mappings().one_or_none()
+            if row is None:
+                raise _gone()
+            others = sa.select(turns.c.id).where(turns.c.slot == row["slot"]).order_by(turns.c.position)
+            return _turn(row, tuple(connection.execute(others).scalars()))
+
+    def keep(self, turn_id: str) -> None:
+        """Make an answer the one of its question that counts; what follows in the conversation goes by it."""
+        with self._writing() as connection:
+            slot = connection.execute(sa.select(turns.c.slot).where(turns.c.id == turn_id)).scalar_one_or_none()
+            if slot is not None:
+                connection.execute(sa.update(turns).where(turns.c.slot == slot).values(is_kept=turns.c.id == turn_id))
+
+    def take_in(self, old_id: str, new_id: str) -> None:
+        """Delete an answer that a newer one to the same question begins with; that one takes its place."""
+        place = sa.select(turns.c.position, turns.c.slot).where(turns.c.id == old_id)
+        with self._writing() as connection:
+            row = connection.execute(place).one_or_none()
+            if row is not None:
+                connection.execute(sa.delete(turns).where(turns.c.id == old_id))
+                here = (turns.c.id == new_id) & (turns.c.slot == row.slot)
+                connection.execute(sa.update(turns).where(here).values(position=row.position))
+
+    def put_record(self, turn_id: str, record: TurnRecord) -> None:
+        """Keep how an answer came about, in place of what was kept of it before."""
+        data = zlib.compress(_RECORD.dump_json(record))
+        with self._writing() as connection:
+            if connection.execute(sa.select(sa.exists().where(turns.c.id == turn_id))).scalar_one():
+                connection.execute(
+                    insert(turn_records)
+                    .values(turn_id=turn_id, data=data)
+                    .on_conflict_do_update(["turn_id"], set_={"data": data})
+                )
+                connection.execute(
+                    sa.update(turns).where(turns.c.id == turn_id).values(searched_for=record.searched_for)
+                )
+
+    def record(self, turn_id: str) -> TurnRecord | None:
+        """Return how an answer came about; None when that was not kept, or by another version in another form."""
+        with self._engine.connect() as connection:
+            query = sa.select(turn_records.c.data).where(turn_records.c.turn_id == turn_id)
+            data = connection.execute(query).scalar_one_or_none()
+        try:
+            return _RECORD.validate_json(zlib.decompress(data)) if data else None
+        except (ValidationError, zlib.error):
+            return None
 
     def create(self, conversation_id: str, title: str, collection: str) -> None:
         now = _now()
@@ -98,8 +166,13 @@ class Conversations:
         with self._writing() as connection:
             connection.execute(sa.delete(conversations).where(conversations.c.id == conversation_id))
 
-    def begin_turn(self, conversation_id: str, turn_id: str, question: str) -> None:
-        """Add a turn whose answer is about to be written; raises `StoreError` when the conversation is gone."""
+    def begin_turn(
+        self, conversation_id: str, turn_id: str, question: str, *, slot: str = "", is_kept: bool = True
+    ) -> None:
+        """Add a turn whose answer is about to be written; raises `StoreError` when the conversation is gone.
+
+        With the `slot` of another turn it is one more answer to that question, and unless `is_kept` is false the one that counts.
+        """
         last = sa.select(sa.func.coalesce(sa.func.max(turns.c.position), 0)).where(
             turns.c.conversation_id == conversation_id
         )
@@ -110,9 +183,13 @@ class Conversations:
             )
             if touched.rowcount == 0:
                 raise _gone()
+            if slot and is_kept:
+                connection.execute(sa.update(turns).where(turns.c.slot == slot).values(is_kept=False))
             connection.execute(
                 sa.insert(turns).values(
                     id=turn_id,
+                    slot=slot or turn_id,
+                    is_kept=is_kept,
                     conversation_id=conversation_id,
                     position=connection.execute(last).scalar_one() + 1,
                     question=question,
@@ -150,12 +227,21 @@ def _info(row: Any) -> ConversationInfo:
     )
 
 
-def _turn(row: Any) -> Turn:
+def _turn(row: Any, versions: tuple[str, ...]) -> Turn:
     try:
         answer = _ANSWER.validate_python(row["body"]) if row["body"] else None
     except ValidationError:  # written by another version: the question at least can be shown
         answer = None
-    return Turn(row["question"], answer, cast(TurnState, row["state"]), row["id"], _time(row["created_at"]))
+    return Turn(
+        row["question"],
+        answer,
+        cast(TurnState, row["state"]),
+        row["id"],
+        _time(row["created_at"]),
+        row["slot"],
+        versions,
+        row["searched_for"],
+    )
 
 
 def _gone() -> StoreError:

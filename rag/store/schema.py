@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index
 
-HEAD = "0003"
+HEAD = "0004"
 """Migration that makes this schema: known here so that an up-to-date catalog opens without loading alembic."""
 
 metadata = sa.MetaData()
@@ -184,7 +184,19 @@ turns = sa.Table(
     Column("state", sa.String, nullable=False),  # streaming | complete | partial | failed
     Column("body", sa.JSON, nullable=False),
     Column("created_at", sa.String, nullable=False),
+    # Turns that answer the same question share the id of the first; one of them is kept, the others are older or other versions.
+    Column("slot", sa.String, nullable=False, server_default=""),
+    Column("is_kept", sa.Boolean, nullable=False, server_default=sa.true()),
+    Column("searched_for", sa.Text, nullable=False, server_default=""),  # empty: the question as it stands
     Index("turns_conversation", "conversation_id", "position", unique=True),
+)
+
+# How an answer came about: apart from the turns, because it is large and read only when somebody asks.
+turn_records = sa.Table(
+    "turn_records",
+    metadata,
+    Column("turn_id", sa.String, ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
+    Column("data", sa.LargeBinary, nullable=False),  # JSON through zlib
 )
 
 # --- evaluation: no key into documents or collections, because labels and runs outlive them ---
@@ -246,5 +258,6 @@ feedback = sa.Table(
     Column("turn_id", sa.String, nullable=False),
     Column("state", sa.String, nullable=False),  # open | labelled | dismissed
     Column("at", sa.String, nullable=False),
+    Column("settings", sa.JSON(none_as_null=True)),  # of the answer: model, search and answer options
     Index("feedback_state", "state", "at"),
 )

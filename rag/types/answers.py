@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from rag.types.search import Hit
+from rag.types.search import Hit, SearchOptions
 from rag.types.usage import Usage
 
 Finish = Literal["complete", "stopped", "not_found", "length", "refused", "failed"]
@@ -25,6 +25,16 @@ class GenerateOptions:
     """Models that stand in when `model` fails, in order; None takes the order of the settings, () none."""
     use_cache: bool = True
     """Take an answer that was given before to the same prompt, free of charge."""
+    style: str = "detailed"
+    """Name of how the answer shall be written (`rag.generation.styles`)."""
+    instruction: str = ""
+    """In place of the style's own; empty takes that."""
+    examples: str = ""
+    """In place of the style's own, as `styles.written` writes them; empty takes those, "-" sends none."""
+    schema: str = ""
+    """JSON schema in place of the style's own; empty takes that. Read by a style that has one."""
+    rewrite: bool = True
+    """Search for a follow-up question in a form that can be understood without the conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +132,43 @@ class Answer:
     """Name of the profile that it was searched with; empty for the built-in settings."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a chat model was given for an answer, word for word, and what was left out. It holds no key."""
+
+    model: str
+    """PROVIDER/MODEL that was asked."""
+    system: str = field(repr=False)
+    messages: tuple[tuple[str, str], ...] = field(repr=False)
+    """(role, text), oldest first; the last is the question with its excerpts."""
+    hits: tuple[Hit, ...] = field(default=(), repr=False)
+    """Those whose excerpts were sent: the prompt's `[n]` is `hits[n - 1]`."""
+    dropped_hits: tuple[Hit, ...] = field(default=(), repr=False)
+    """Those for which there was no room."""
+    dropped_turns: int = 0
+    """Turns of the conversation, the oldest, for which there was no room."""
+    token_estimate: int = 0
+    window_tokens: int = 0
+    """What the model takes, prompt and answer together."""
+    hidden_characters_removed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """How an answer came about: enough to show it, judge it, and go on with it."""
+
+    search: SearchOptions
+    generate: GenerateOptions
+    searched_for: str = ""
+    rewritten_by: str = ""
+    """PROVIDER/MODEL that wrote `searched_for`; empty when it was made on this machine."""
+    hits: tuple[Hit, ...] = field(default=(), repr=False)
+    near_misses: tuple[Hit, ...] = field(default=(), repr=False)
+    terms: tuple[str, ...] = ()
+    sent: Sent | None = None
+    """None when no chat model was asked."""
+
+
 # Events of an answer stream, in the order in which they happen.
 
 
@@ -169,6 +216,13 @@ class ToolCallEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class SentEvent:
+    """A chat model is about to be asked."""
+
+    sent: Sent
+
+
+@dataclass(frozen=True, slots=True)
 class EndEvent:
     finish: Finish
     usage: Usage
@@ -180,4 +234,14 @@ class EndEvent:
     note: str = ""
 
 
-Event = TextEvent | CitationEvent | CheckEvent | RetryEvent | RestartEvent | FallbackEvent | ToolCallEvent | EndEvent
+Event = (
+    TextEvent
+    | CitationEvent
+    | CheckEvent
+    | RetryEvent
+    | RestartEvent
+    | FallbackEvent
+    | ToolCallEvent
+    | SentEvent
+    | EndEvent
+)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from rag.types.documents import ChunkOptions
 from rag.types.search import SearchOptions
@@ -186,3 +187,5 @@ class FeedbackItem:
     turn_id: str
     """Id of the answer in its conversation."""
     at: datetime
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Model, search and answer options that made the answer."""

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pages.parts.growing import steady
-from rag.reporting.model_text import markdown, text_of
+from rag.reporting.model_text import markdown
+from rag.reporting.trees import text_of
 
 ANSWER = (
     "## Costs\n\nThe **repairs** cost 1.2 *million* euros [1], __all__ told.\n\n- one [2]\n- **two** and ~~three~~\n\n"
