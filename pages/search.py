@@ -70,7 +70,7 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
         set_menu.report()
         evaluation = tuning.measured(bench, target, chosen, options, question) if chosen is not None else None
         if chosen is not None and evaluation is not None:
-            tuning.show(bench, target, chosen, evaluation, question)
+            tuning.show(bench, target, chosen, evaluation, question, profile)
     if question:
         _one_question(bench, target, question, options, chosen, panel, results)
     elif chosen is None:
@@ -83,7 +83,7 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
             )
     if chosen is not None and evaluation is not None:
         with advice:  # last, because it takes longest, and the hits need not wait for it
-            tuning.recommended(target, chosen, evaluation)
+            tuning.recommended(bench, target, chosen, evaluation, profile)
     with panel:
         _keep_threshold(bench, target, options)
         address.keep(bench, target, question, options, chosen, profile)

@@ -127,7 +127,7 @@ def _calls(records: list[UsageRecord]) -> None:
             "When": r.at, "Action": r.action, "Model": visible(f"{r.provider}/{r.model}"), "Status": r.status, "Texts": r.items,
             "Tokens read": r.usage.input_tokens, "Tokens written": r.usage.output_tokens, "Estimated": r.usage.estimated,
             "First words": shared.duration(r.ttft_ms), "Took": shared.duration(r.duration_ms), "Cost": shared.cost(r.cost_usd),
-            "Price from": r.price_source,
+            "Price from": "your price" if r.price_source == "override" else r.price_source,
         }
         for r in records
     ]  # fmt: skip

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import rag
+from rag.types import Profile, SearchOptions
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "data" / "samples"
@@ -19,9 +20,13 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def run(data: Path) -> Run:
     """The `rag` command on one data folder of its own."""
-    data = tmp_path_factory.mktemp("data")
 
     def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -92,6 +97,37 @@ def test_many_questions_give_one_line_each_in_order(filled: Run, tmp_path: Path)
     path.write_text("".join(json.dumps({"text": q}) + "\n" for q in questions), encoding="utf-8")
     lines = filled("search", "--questions", str(path), "--json").stdout.splitlines()
     assert questions == [json.loads(line)["question"] for line in lines]
+    alone = json.loads(filled("search", questions[1], "--json").stdout)
+    together = json.loads(lines[1])
+    assert [h["chunk_id"] for h in alone["hits"]] == [h["chunk_id"] for h in together["hits"]]
+    assert [h["score"] for h in alone["hits"]] == pytest.approx([h["score"] for h in together["hits"]], abs=1e-5)
+
+
+def test_a_question_that_cannot_be_searched_keeps_its_line(filled: Run, tmp_path: Path) -> None:
+    """The others are answered, its line says why it is not, and the end names the line of the file."""
+    path = tmp_path / "questions.jsonl"
+    path.write_text('{"text": "annual leave"}\n\n{"text": "   "}\n"members"\n', encoding="utf-8")
+    done = filled("search", "--questions", str(path), "--json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert ["annual leave", "   ", "members"] == [line["question"] for line in lines]
+    assert [False, True, False] == ["error" in line for line in lines]
+    assert 1 == done.returncode and "line 3" in done.stderr
+
+
+def test_search_can_be_limited_to_pages(filled: Run) -> None:
+    """`--pages` keeps the chunks that touch them; what is no range is wrong usage."""
+    hits = json.loads(filled("search", "members", "--pages", "2-3", "--threshold", "0", "--json").stdout)["hits"]
+    assert hits and all({2, 3} & set(hit["pages"]) for hit in hits)
+    assert 2 == filled("search", "members", "--pages", "two").returncode
+
+
+def test_a_profile_is_the_base_of_other_options(filled: Run, data: Path) -> None:
+    """`--profile` takes saved settings, and an option beside it goes before them."""
+    with rag.open_workbench(data) as bench:
+        bench.profiles.save(Profile("Strict", SearchOptions(mode="keyword", top_k=2, similarity_threshold=0.0)))
+    options = json.loads(filled("search", "members", "--profile", "strict", "--top-k", "3", "--json").stdout)["options"]
+    assert ("keyword", 3, 0.0) == (options["mode"], options["top_k"], options["threshold"])
+    assert "no profile" in filled("search", "members", "--profile", "nope").stderr
 
 
 def test_ask_cites_and_says_what_it_cost(filled: Run) -> None:

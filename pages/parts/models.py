@@ -58,7 +58,8 @@ def price(unit: object) -> str:
     """Return a unit price; None is said to be unknown, and one of this machine's own models costs nothing."""
     if unit is None:
         return "price unknown"
-    return "free, runs locally" if getattr(unit, "source", "") == "local" else str(unit)
+    source = getattr(unit, "source", "")
+    return "free, runs locally" if source == "local" else f"your price: {unit}" if source == "override" else str(unit)
 
 
 def chosen(bench: Workbench, offered: list[Choice]) -> Choice:

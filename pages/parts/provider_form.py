@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.parts.models import visitor
-from pages.parts.providers import forget_typed, key_place, names_in, take_key
+from pages.parts.provider_keys import forget_typed, key_place, names_in, take_key
 from pages.parts.safe_text import label, say
 from rag import RagError, Workbench
 
@@ -55,6 +55,10 @@ def _fields(bench: Workbench, fields: str) -> None:
         "Chat models, one a line, the default first", key=f"{fields}.models", height=80,
         placeholder=usual or "as the server names them; Test lists them",
     )  # fmt: skip  # trusted: from our own presets
+    st.text_area(
+        "Embedding models, one a line", key=f"{fields}.embedding", height=68, placeholder=found.embedding or "none",
+        help="For collections whose vectors this provider makes.",
+    )  # fmt: skip  # trusted: from our own presets
     url = str(st.session_state.get(f"{fields}.url") or "") or found.base_url
     st.caption(_where_from(bench, kind, url))  # trusted: our own words and presets
     st.text_input("Key", key=f"{fields}.key", type="password", autocomplete="off")
@@ -73,10 +77,12 @@ def _where_from(bench: Workbench, kind: str, url: str) -> str:
 
 def _config(bench: Workbench, fields: str) -> ProviderConfig | None:
     """Return what was entered, None when it makes no sense; the sentence is then on the page."""
-    typed = {part: str(st.session_state.get(f"{fields}.{part}") or "") for part in ("kind", "name", "url", "models")}
+    parts = ("kind", "name", "url", "models", "embedding")
+    typed = {part: str(st.session_state.get(f"{fields}.{part}") or "") for part in parts}
     try:
         return bench.gateway.configure(
-            typed["name"] or typed["kind"], typed["kind"], base_url=typed["url"], models=names_in(typed["models"])
+            typed["name"] or typed["kind"], typed["kind"], base_url=typed["url"], models=names_in(typed["models"]),
+            embedding_models=dict.fromkeys(names_in(typed["embedding"]), 0),
         )  # fmt: skip
     except RagError as error:
         say("warning", error)

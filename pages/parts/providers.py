@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.parts import provider_change
 from pages.parts.models import described, visitor
-from pages.parts.safe_text import Node, draw, el, label, say, visible
+from pages.parts.provider_keys import unlock
+from pages.parts.safe_text import Node, draw, el, say, visible
 from rag import RagError, Workbench
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def show(bench: Workbench) -> None:
             key="settings.providers.none",
         )
     if any(config.key_is_stored for config in found):
-        _unlock(bench)
+        unlock(bench)
     for config in found:
         _one(bench, config)
     if found:
@@ -44,14 +46,14 @@ def _one(bench: Workbench, config: ProviderConfig) -> None:
         trial: Trial | None = st.session_state.get(_TRIAL.format(config.name))
         if trial is not None:
             say("success" if trial.ok else "warning", trial.sentence)
-        test, change, switch, remove = st.columns([1, 1, 1, 1])
+        test, edit, switch, remove = st.columns([1, 1, 1, 1])
         if test.button("Test", key=f"test.{config.name}", icon=":material/network_check:", width="stretch"):
             with st.spinner("One small real call …"):
                 result = bench.gateway.try_out(config, user=visitor())
             st.session_state[_TRIAL.format(config.name)] = result
             st.rerun()
-        with change.popover("Change", icon=":material/edit:", width="stretch"):
-            _change(bench, config)
+        with edit.popover("Change", icon=":material/edit:", width="stretch"):
+            provider_change.show(bench, config)
         word = "Switch off" if config.is_active else "Switch on"
         switch.button(
             word, key=f"switch.{config.name}", icon=":material/power_settings_new:", width="stretch",
@@ -118,108 +120,6 @@ def _remove(bench: Workbench, name: str) -> None:
         bench.gateway.book.remove(name)
     except RagError as error:
         st.session_state["settings.problem"] = str(error)
-
-
-def _change(bench: Workbench, config: ProviderConfig) -> None:
-    """Draw the fields that can be changed; a key is only ever replaced, never shown."""
-    name, fields = config.name, f"change.{config.name}.{st.session_state.get('settings.saved', 0)}"
-    st.text_input(
-        "Base URL", value=config.base_url, key=f"{fields}.url", placeholder=config.url
-    )  # trusted: an attribute, never markdown
-    st.caption(
-        f"Its key is in the variable {label(config.key_env, 60)}, named on the command line for this address; another address drops it."
-        if config.key_env
-        else "Another address drops the key: it was entered for this one, and has to be entered again."
-    )
-    st.text_area(
-        "Chat models, one a line, the default first", value="\n".join(config.models), key=f"{fields}.models", height=90
-    )
-    st.number_input(
-        "Requests per minute",
-        min_value=1,
-        value=config.limits.requests_per_minute,
-        key=f"{fields}.rpm",
-        placeholder="no limit",
-    )
-    st.text_input("New key", type="password", key=f"{fields}.key", autocomplete="off", placeholder="unchanged")
-    key_place(bench, fields)
-
-    def save() -> None:
-        typed = {part: st.session_state.get(f"{fields}.{part}") for part in ("url", "models", "rpm", "key")}
-        _apply(
-            bench, name, base_url=typed["url"] or "", models=names_in(typed["models"] or ""),
-            limits=type(config.limits)(typed["rpm"], config.limits.tokens_per_minute, config.limits.concurrent),
-        )  # fmt: skip
-        if typed["key"]:
-            take_key(bench, name, str(typed["key"]), fields)
-        forget_typed()
-
-    def forget() -> None:
-        bench.gateway.drop_key(name)
-        forget_typed()
-
-    st.button("Save", key=f"{fields}.save", type="primary", on_click=save, width="stretch")
-    if bench.gateway.key_hint(config, visitor()):
-        st.button("Forget its key", key=f"{fields}.forget", on_click=forget, width="stretch")
-
-
-def names_in(text: str) -> tuple[str, ...]:
-    """Return the names of a list written with line breaks or commas."""
-    parts = (part.strip() for part in text.replace(",", "\n").splitlines())
-    return tuple(dict.fromkeys(part for part in parts if part))
-
-
-def forget_typed() -> None:
-    """Give every field a fresh key, so that no typed key stays in the session."""
-    for key in [k for k in st.session_state if str(k).endswith((".key", ".passphrase"))]:
-        del st.session_state[key]
-    st.session_state["settings.saved"] = st.session_state.get("settings.saved", 0) + 1
-
-
-# --- keys ---
-
-_SESSION, _FILE = "This session only", "Key file, encrypted"
-
-
-def key_place(bench: Workbench, fields: str) -> None:
-    """Ask where an entered key is kept; the key file needs a passphrase or the system's keyring."""
-    where = st.radio(
-        "Keep the key", [_SESSION, _FILE], key=f"{fields}.where", horizontal=True
-    )  # trusted: our own words
-    vault = bench.gateway.keys.vault
-    if where == _FILE and vault is not None and not vault.can_store:
-        st.text_input("Passphrase of the key file", type="password", key=f"{fields}.passphrase", autocomplete="off")
-        st.caption("It is asked for again after a restart; without it the stored keys cannot be read by anybody.")
-
-
-def take_key(bench: Workbench, name: str, key: str, fields: str) -> None:
-    """Keep a key where the visitor chose; what goes wrong is said on the page that follows."""
-    in_file = st.session_state.get(f"{fields}.where") == _FILE
-    passphrase = st.session_state.get(f"{fields}.passphrase")
-    try:
-        if in_file and passphrase and bench.gateway.keys.vault is not None:
-            bench.gateway.keys.vault.unlock(str(passphrase))
-        bench.gateway.set_key(name, key, where="key file" if in_file else "session", user=visitor())
-    except RagError as error:
-        st.session_state["settings.problem"] = f"The key was not kept. {error}"
-
-
-def _unlock(bench: Workbench) -> None:
-    """Ask for the passphrase when keys are stored and nothing opens them, as after a restart."""
-    vault = bench.gateway.keys.vault
-    if vault is None or vault.can_store:
-        return
-    field = f"unlock.{st.session_state.get('settings.saved', 0)}.passphrase"
-
-    def unlock() -> None:
-        try:
-            vault.unlock(str(st.session_state.get(field) or ""))
-        except RagError as error:
-            st.session_state["settings.problem"] = str(error)
-        forget_typed()
-
-    st.text_input("Passphrase of the stored keys", type="password", key=field, autocomplete="off")
-    st.button("Unlock the keys", key="settings.unlock", icon=":material/lock_open:", on_click=unlock)
 
 
 # --- fallbacks ---

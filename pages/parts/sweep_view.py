@@ -156,8 +156,8 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def chart_legend() -> Node:
     entries = (
-        ("circle.setting.tied.best", "best"), ("circle.setting.tied.cheapest", "cheapest within noise of it"),
-        ("circle.setting.tied", "within noise"), ("circle.setting.behind", "behind"),
+        ("circle.setting.tied.best", "best"), ("circle.setting.tied.cheapest", "cheapest of those tied"),
+        ("circle.setting.tied", "tied: within noise"), ("circle.setting.behind", "behind"),
     )  # fmt: skip
     keys = [el("span", el("svg", el(tag, cx=6, cy=5, r=4), viewBox="0 0 12 10"), name) for tag, name in entries]
     return el("div.legend", *keys, el("span", "lines are 95 % intervals; press a point to choose it"))
@@ -183,9 +183,9 @@ def rows(table: pd.DataFrame, measure: str, chosen: str) -> Node:
 def _row(run_id: str, row: Any, measure: str, chosen: str, best: str) -> Node:
     chips = [el("span.chip.good", "best")] if run_id == best else []
     if row["is_cheapest"]:
-        chips.append(el("span.chip.good", "cheapest within noise"))
+        chips.append(el("span.chip.good", "cheapest", title="of those within noise of the best"))
     elif row["is_tied"] and run_id != best:
-        chips.append(el("span.chip", "within noise"))
+        chips.append(el("span.chip", "tied", title="within noise of the best: the questions cannot tell the two apart"))
     usd = None if math.isnan(row["cost_usd"]) else float(row["cost_usd"])
     return el(
         "tr.now" if run_id == chosen else "tr",

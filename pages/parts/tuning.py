@@ -14,13 +14,13 @@ import streamlit as st
 
 import rag
 from pages.parts import controls, job_view, tuning_view
-from pages.parts.safe_text import draw, el, say, visible
+from pages.parts.safe_text import draw, el, label, say, visible
 from rag import RagError, SearchOptions, Workbench
 
 if TYPE_CHECKING:
     from rag.evaluation import Evaluation, Pool, QuestionSets, Recommendation
     from rag.jobs import Job
-    from rag.types import Collection, QuestionSet
+    from rag.types import Collection, Profile, QuestionSet
 
 SET = "tuning.set"
 """Id of the chosen question set, "" for none."""
@@ -72,7 +72,7 @@ def measured(
             st.button("Measure the set", icon=":material/refresh:", on_click=st.session_state.pop, args=(_JOB, None))
         draw(
             tuning_view.unmeasured_strip(chosen.questions, question), key="tuning.set.unmeasured",
-            on_pick=lambda value: act(target, chosen, None, value),
+            on_pick=lambda value: act(target, chosen, value),
         )  # fmt: skip
         return None
     pool: Pool = job.result
@@ -99,24 +99,38 @@ def _job(bench: Workbench, target: Collection, chosen: QuestionSet, options: Sea
     return job
 
 
-def before(target: Collection, chosen: QuestionSet, now: Evaluation) -> Evaluation:
-    """Return the set under the settings that changes are measured from: those of the moment when it was chosen."""
+def before(target: Collection, chosen: QuestionSet, now: Evaluation, profile: Profile) -> tuple[str, Evaluation]:
+    """Return what changes are measured from, in words, and the set under it: the profile as it is saved, or a point that was chosen."""
     kept = st.session_state.get(_BEFORE)
-    if kept is None or kept[0] != (chosen.id, target.id):
-        kept = ((chosen.id, target.id), now.options)
-        st.session_state[_BEFORE] = kept
+    if kept is not None and kept[0] == (chosen.id, target.id, profile):
+        words, base = "the point you chose", kept[1]
+    else:
+        words, base = visible(profile.name, 40) if profile.name else "the built-in settings", profile.search
+        st.session_state.pop(_BEFORE, None)
     fetched_for = {name: getattr(now.options, name) for name in (*controls.FILTERS, "pool", "exact")}
-    options: SearchOptions = replace(kept[1], **fetched_for)
-    return rag.evaluation.rescore(now.pool, options)
+    options: SearchOptions = replace(controls.as_shown(target, base), **fetched_for)
+    return words, rag.evaluation.rescore(now.pool, options)
 
 
-def show(bench: Workbench, target: Collection, chosen: QuestionSet, now: Evaluation, question: str) -> None:
+def show(
+    bench: Workbench, target: Collection, chosen: QuestionSet, now: Evaluation, question: str, profile: Profile
+) -> None:  # fmt: skip
     """Draw figures and strip as one element, and the near misses when they are asked for."""
-    then = before(target, chosen, now)
+    words, then = before(target, chosen, now, profile)
+
+    def picked(value: str) -> None:
+        if value == "keep:":
+            keep(bench, chosen, now, profile)
+        elif value == "from:":
+            st.session_state[_BEFORE] = ((chosen.id, target.id, profile), now.options)
+        elif value == "back:":
+            controls.put(bench, target, then.options)
+        else:
+            act(target, chosen, value)
+
     draw(
-        tuning_view.figures(now, then), tuning_view.since(then.options, now.options),
-        tuning_view.strip(now, then, question), tuning_view.legend(now),
-        key="tuning.set.drawn", on_pick=lambda value: keep(bench, chosen, now) if value == "keep:" else act(target, chosen, now, value),
+        tuning_view.figures(now, then), tuning_view.since(words, then.options, now.options),
+        tuning_view.strip(now, then, question), tuning_view.legend(now), key="tuning.set.drawn", on_pick=picked,
     )  # fmt: skip
     missed = now.counts["missed"]
     near = st.expander(
@@ -133,33 +147,57 @@ def _near_misses(target: Collection, chosen: QuestionSet, now: Evaluation, misse
         return
     names = {piece.document_id: piece.document_name for q in now.pool.questions for piece in q.evidence}
     table = tuning_view.near_table(rag.evaluation.near_misses(now), names)
-    draw(table, key="tuning.near.drawn", on_pick=lambda value: act(target, chosen, now, value))
+    draw(table, key="tuning.near.drawn", on_pick=lambda value: act(target, chosen, value))
 
 
-def recommended(target: Collection, chosen: QuestionSet, now: Evaluation) -> None:
+def recommended(bench: Workbench, target: Collection, chosen: QuestionSet, now: Evaluation, profile: Profile) -> None:
     """Draw what each threshold answers and answers wrongly, and offer the one that the labels speak for."""
     found: Recommendation = rag.evaluation.recommend(now.pool, now.options)
     draw(
         el("h3", "Recommended threshold"), tuning_view.curve(found), tuning_view.curve_legend(), el("p.finding", found.sentence),
-        tuning_view.shifts(found), key="tuning.threshold", on_pick=lambda value: act(target, chosen, now, value),
+        tuning_view.shifts(found), key="tuning.threshold", on_pick=lambda value: act(target, chosen, value),
     )  # fmt: skip
-    if found.threshold is not None:
+    if found.threshold is None:
+        return
+    with st.container(horizontal=True):
         st.button(
             f"Apply {found.threshold:.2f}", icon=":material/check:", key="tuning.apply", width="stretch",
             disabled=round(found.current, 2) == found.threshold, on_click=_set, args=(target, {"threshold": found.threshold}),
+            help="Moves the slider; nothing is saved by it.",
         )  # fmt: skip
+        if profile.name:
+            st.button(
+                f"Save it in {label(profile.name, 24)}", icon=":material/bookmark_added:", key="tuning.apply.profile", width="stretch",
+                disabled=profile.search.similarity_threshold == found.threshold, on_click=_into_profile,
+                args=(bench, target, profile, found.threshold), help="Search and Ask go by it wherever this profile is chosen.",
+            )  # fmt: skip
 
 
-def keep(bench: Workbench, chosen: QuestionSet, now: Evaluation) -> None:
-    """Keep the set as it is measured on screen, to be held beside other runs."""
+def _into_profile(bench: Workbench, target: Collection, profile: Profile, threshold: float) -> None:
+    """Make the recommended threshold the profile's, and nothing else of what is on screen."""
     try:
-        rag.evaluation.keep_run(bench, now, chosen)
+        bench.profiles.save(replace(profile, search=replace(profile.search, similarity_threshold=threshold)))
+    except RagError as error:
+        st.session_state[SAID] = str(error)
+        return
+    _set(target, {"threshold": threshold})
+    before = profile.search.similarity_threshold
+    st.toast(
+        f"The profile now has {threshold:.2f}; it had {'the own one of each collection' if before is None else f'{before:.2f}'}."
+    )
+
+
+def keep(bench: Workbench, chosen: QuestionSet, now: Evaluation, profile: Profile) -> None:
+    """Keep the set as it is measured on screen, to be held beside other runs; the profile is named if the settings are its own."""
+    own = controls.as_shown(now.pool.collection, profile.search) == controls.as_shown(now.pool.collection, now.options)
+    try:
+        rag.evaluation.keep_run(bench, now, chosen, profile=profile.name if own else "")
         st.toast("Kept: Experiments, Runs shows it beside others.", icon=":material/bookmark_added:")
     except RagError as error:
         st.session_state[SAID] = str(error)
 
 
-def act(target: Collection, chosen: QuestionSet, now: Evaluation | None, value: str) -> None:
+def act(target: Collection, chosen: QuestionSet, value: str) -> None:
     """Do what a drawn button asks for, before the rerun that follows."""
     verb, _, rest = value.partition(":")
     if verb == "ask":
@@ -170,12 +208,6 @@ def act(target: Collection, chosen: QuestionSet, now: Evaluation | None, value: 
         if "threshold" in values:  # remedies are finer than the slider; below is still enough
             values["threshold"] = math.floor(values["threshold"] * 100 + 1e-9) / 100
         _set(target, values)
-    elif verb == "back" and _BEFORE in st.session_state:
-        o: SearchOptions = st.session_state[_BEFORE][1]
-        st.session_state[f"search.mode.{bool(target.embedding_model)}"] = o.mode
-        _set(target, {"threshold": o.similarity_threshold or 0.0, "top_k": o.top_k, "weight": o.weight})
-    elif verb == "from" and now is not None:
-        st.session_state[_BEFORE] = ((chosen.id, target.id), now.options)
 
 
 def _set(target: Collection, values: dict[str, float]) -> None:

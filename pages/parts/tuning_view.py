@@ -73,9 +73,9 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share in (0, 1) else f"{100 * share:.1f} %"
 
 
-def since(before: SearchOptions, now: SearchOptions) -> Node:
+def since(base: str, before: SearchOptions, now: SearchOptions) -> Node:
     """Return what the changes are measured from, and the way back."""
-    words = el("span.muted", f"Change since {settings_words(before)}")
+    words = el("span.muted", f"Change since {base}: {settings_words(before)}")
     keep = el("button.link", "Keep as a run", data_pick="keep:", title="To hold it beside other runs, in Experiments")
     if before == now:
         return el("div.labelling", words, keep)

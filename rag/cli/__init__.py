@@ -6,12 +6,11 @@ only JSON goes to stdout; progress and messages go to stderr.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
-import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,23 +20,21 @@ import rag
 from rag import RagError
 from rag.cli.evaluation import evaluate
 from rag.cli.providers import provider
+from rag.cli.searching import Flags, search, search_options
 from rag.cli.show import (
     answer_json,
     print_citations,
     print_diagnosis,
-    print_hits,
     print_json,
     print_report,
     record_json,
-    search_json,
 )
-from rag.types import Answer, RestartEvent, SearchOptions, SearchResult, TextEvent
+from rag.types import Answer, RestartEvent, SearchResult, TextEvent
 
 if TYPE_CHECKING:
     from rag.jobs import Job
 
 F = TypeVar("F", bound=Callable[..., Any])
-_MODES = click.Choice(["hybrid", "semantic", "keyword"])
 
 
 def main() -> None:
@@ -78,18 +75,6 @@ def _data_option(command: F) -> F:
 
 def _json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on stdout.")(command)
-
-
-def _search_options(command: F) -> F:
-    for option in (
-        click.option("--document", "documents", multiple=True, metavar="NAME", help="Only this document; repeatable."),
-        click.option("--collection", metavar="NAME", help="Collection to search; the default one when not given."),
-        click.option("--mode", type=_MODES, default="hybrid", show_default=True),
-        click.option("--threshold", type=click.FloatRange(0, 1), help="Keep hits with at least this match score."),
-        click.option("--top-k", type=click.IntRange(1, 200), default=6, show_default=True, help="At most N hits."),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -145,94 +130,12 @@ def _follow(job: Job[Any]) -> None:
         click.echo("\r\x1b[K", nl=False, err=True)
 
 
-# --- search ---------------------------------------------------------------------------------------------------------
-
-
-@cli.command()
-@click.argument("question", required=False)
-@click.option(
-    "--questions",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Search every question of a JSONL file (`text` or `question`), one result a line, in order.",
-)
-@_search_options
-@click.option(
-    "--weight", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share of the semantic side."
-)
-@_data_option
-@_json_option
-def search(
-    question: str | None,
-    questions: Path | None,
-    top_k: int,
-    threshold: float | None,
-    mode: Any,
-    documents: tuple[str, ...],
-    collection: str | None,
-    weight: float,
-    data: Path | None,
-    as_json: bool,
-) -> None:
-    """Find the chunks that answer QUESTION, with every part of their score."""
-    if (question is None) == (questions is None):
-        raise click.UsageError("Give one QUESTION, or --questions FILE.jsonl.")
-    with rag.open_workbench(data, read_only=True) as bench:
-        options = SearchOptions(
-            mode, top_k, threshold, weight, document_ids=_document_ids(bench, collection, documents)
-        )
-        if question is not None:
-            result = rag.search(bench, question, collection=collection, options=options)
-            print_json(search_json(result)) if as_json else print_hits(result)
-            return
-        assert questions is not None
-        for number, text in _questions(questions):
-            try:
-                line = search_json(rag.search(bench, text, collection=collection, options=options))
-            except RagError as error:
-                raise RagError(f"Line {number} of {questions}: {error}") from error
-            print_json(line)
-
-
-def _questions(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        lines = path.read_bytes().decode("utf-8-sig").split("\n")  # only these end a line of JSONL
-    except UnicodeDecodeError:
-        raise RagError(f"{path} is not UTF-8 text; save it as UTF-8 and try again.") from None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            text = row if isinstance(row, str) else row["text" if "text" in row else "question"]
-        except (ValueError, KeyError, TypeError):
-            raise RagError(f'Line {number} of {path} is not JSON with a "text" or "question"; correct it.') from None
-        if not isinstance(text, str):
-            raise RagError(f"The question in line {number} of {path} is not text; correct it.")
-        yield number, text
-
-
-def _document_ids(bench: rag.Workbench, collection: str | None, names: tuple[str, ...]) -> tuple[str, ...]:
-    target = bench.collection(collection)
-    held = bench.catalog.documents(target.id)
-    found: list[str] = []
-    for name in names:
-        wanted = unicodedata.normalize("NFC", name).casefold()
-        ids = [d.id for d in held if wanted in (unicodedata.normalize("NFC", d.name).casefold(), d.id)]
-        if not ids:
-            known = ", ".join(d.name for d in held[:10])
-            raise RagError(
-                f"No document is named {name!r} in collection {target.name!r}; it holds: {known or 'nothing'}."
-            )
-        found += ids
-    return tuple(found)
-
-
 # --- ask ------------------------------------------------------------------------------------------------------------
 
 
 @cli.command()
 @click.argument("question")
-@click.option("--model", metavar="PROVIDER/MODEL", default="local/extractive", show_default=True)
+@click.option("--model", metavar="PROVIDER/MODEL", help="local/extractive when not given.")
 @click.option(
     "--fallback",
     "fallbacks",
@@ -246,27 +149,24 @@ def _document_ids(bench: rag.Workbench, collection: str | None, names: tuple[str
     type=click.Path(dir_okay=False, path_type=Path),
     help="Also write the answer as one HTML file with quotes, page pictures and checks.",
 )
-@_search_options
+@search_options
 @_data_option
 @_json_option
 def ask(
     question: str,
-    model: str,
+    model: str | None,
     fallbacks: tuple[str, ...],
     report_file: Path | None,
-    top_k: int,
-    threshold: float | None,
-    mode: Any,
-    documents: tuple[str, ...],
-    collection: str | None,
+    flags: Flags,
     data: Path | None,
     as_json: bool,
 ) -> None:
     """Answer QUESTION from the documents, with citations."""
     with rag.open_workbench(data, read_only=True) as bench:
-        options = SearchOptions(mode, top_k, threshold, document_ids=_document_ids(bench, collection, documents))
-        result = rag.search(bench, question, collection=collection, options=options)
-        stream = rag.generate(bench, result, options=rag.GenerateOptions(model=model, fallbacks=fallbacks or None))
+        result = rag.search(bench, question, collection=flags.collection, options=flags.options(bench))
+        options = flags.generate_options(bench)
+        options = replace(options, model=model or options.model, fallbacks=fallbacks or options.fallbacks)
+        stream = rag.generate(bench, result, options=options)
         if not as_json:
             for event in stream:
                 if isinstance(event, TextEvent):
@@ -350,5 +250,6 @@ def _opened(data: Path | None, repair: bool) -> rag.Workbench:
         return rag.open_workbench(data, read_only=True)
 
 
+cli.add_command(search)
 cli.add_command(provider)
 cli.add_command(evaluate)

@@ -17,12 +17,16 @@ from urllib.parse import urlsplit
 from rag.errors import ProviderError
 from rag.providers import presets
 from rag.providers.limits import Limits
+from rag.providers.prices import FIELDS
 from rag.providers.transport import is_loopback
 from rag.providers.wording import SETTINGS
 
 SETTING: Final = "providers"
 FALLBACKS: Final = "fallback_models"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
+_LONGEST_MODEL: Final = 200
+_LARGEST_WINDOW: Final = 100_000_000
+_HIGHEST_PRICE: Final = 100_000
 _PRIVATE_ENDINGS: Final = (".local", ".lan", ".internal", ".intranet", ".home.arpa", ".localhost")
 
 
@@ -51,7 +55,9 @@ class ProviderConfig:
     small: str = ""
     large: str = ""
     windows: Mapping[str, int] = field(default_factory=dict)
-    """Context windows in tokens that the price list does not know or has wrong."""
+    """Context windows in tokens that the price list does not know or has wrong; of an embedding model, what it reads of a text."""
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """The user's own prices by model: "input", "output", "cache_read", "cache_write" in USD per million tokens."""
     is_active: bool = True
     key_env: str = ""
     """Variable of the environment or of secrets.toml that holds the key: named on the command line, whose user owns the machine."""
@@ -101,6 +107,7 @@ def make_config(name: str, kind: str = "openai", **more: Any) -> ProviderConfig:
             f"{name!r} cannot be the name of a provider; use up to 40 small letters, digits, dots and dashes, not 'local'."
         )
     _check_address(config.url)
+    _check_models(config)
     return _with_defaults(config)
 
 
@@ -138,6 +145,27 @@ def _check_address(url: str) -> None:
         raise _wrong("Cloudflare needs your account in the address; put its id in place of ACCOUNT_ID in the base URL.")
     if parts.scheme == "http" and not _is_private(host):
         raise _wrong(f"http://{host} would send the key and the questions in clear over the network; use https.")
+
+
+def _check_models(config: ProviderConfig) -> None:
+    """Refuse names and figures of models that make no sense."""
+    for model in (*config.models, *config.embedding_models):
+        if not model or len(model) > _LONGEST_MODEL or not model.isprintable() or any(c.isspace() for c in model):
+            raise _wrong(f"{model[:80]!r} is no name of a model; write each on a line of its own, without spaces.")
+    for model, tokens in config.windows.items():
+        if not 256 <= tokens <= _LARGEST_WINDOW:
+            raise _wrong(
+                f"A context window of {tokens:,} tokens for {model} cannot be; enter 256 to {_LARGEST_WINDOW:,}."
+            )
+    for model, price in config.prices.items():
+        if any(name not in FIELDS or not 0 <= usd <= _HIGHEST_PRICE for name, usd in price.items()):
+            raise _wrong(
+                f"A price of {model} is no amount from 0 to {_HIGHEST_PRICE:,} USD per million tokens; correct it."
+            )
+        if "input" not in price:
+            raise _wrong(
+                f"The price of {model} lacks the part for input; enter it, 0 if it is free, or clear the others."
+            )
 
 
 def _is_private(host: str) -> bool:

@@ -24,11 +24,11 @@ from rag.providers.attempts import Job, Route
 from rag.providers.books import Books, Gate, Recorder, allow_all
 from rag.providers.calls import Call
 from rag.providers.config import ProviderBook, ProviderConfig, SettingsStore, make_config
-from rag.providers.embedding import KNOWN, EmbeddingModel, Keep, RemoteEmbedder
+from rag.providers.embedding import Keep, RemoteEmbedder
 from rag.providers.keys import Key, Keys
 from rag.providers.loop import submit
 from rag.providers.messages import Capabilities, ModelInfo, Request, Result, Reuse, StreamEvent
-from rag.providers.offers import make_tariff
+from rag.providers.offers import embedding_model, make_tariff
 from rag.providers.policy import RetryPolicy, Timeouts
 from rag.providers.prices import PriceBook, Tariff, UnitPrice
 from rag.providers.reuse import ResponseStore
@@ -374,15 +374,6 @@ def make_adapter(config: ProviderConfig, key: Key | None) -> Adapter:
     from rag.providers.openai_compatible import OpenAICompatible
 
     return OpenAICompatible(target, presets.quirks(config.kind, config.url), timeouts, can)
-
-
-def embedding_model(config: ProviderConfig, model: str) -> EmbeddingModel | None:
-    """Return what is known of an embedding model; None when its dimension has to be asked for."""
-    known = KNOWN.get(model.removesuffix(":latest"))
-    dimension = config.embedding_models.get(model, 0)
-    if known is not None:
-        return replace(known, shortened_to=dimension) if dimension and dimension < known.dimension else known
-    return EmbeddingModel(dimension) if dimension else None
 
 
 def _capabilities(config: ProviderConfig, model: str) -> Capabilities:

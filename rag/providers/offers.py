@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag.providers import presets
-from rag.providers.prices import Tariff
+from rag.providers.embedding import KNOWN, EmbeddingModel
+from rag.providers.prices import Tariff, UnitPrice
 from rag.types import Usage
 
 if TYPE_CHECKING:
@@ -17,7 +20,25 @@ if TYPE_CHECKING:
 def make_tariff(config: ProviderConfig, key: Key | None) -> Tariff:
     """Return the tariff; an address of this machine that wants a key may lead to a service that costs."""
     is_local = config.is_local and (key is None or presets.preset(config.kind).is_local)
-    return Tariff(config.name, config.kind, is_local)
+    own = {model: _unit_price(price) for model, price in config.prices.items()}
+    return Tariff(config.name, config.kind, is_local, own)
+
+
+def _unit_price(price: Mapping[str, float]) -> UnitPrice:
+    return UnitPrice(price.get("input"), price.get("output"), price.get("cache_read"), price.get("cache_write"))
+
+
+def embedding_model(config: ProviderConfig, model: str) -> EmbeddingModel | None:
+    """Return what is known of an embedding model; None when its dimension has to be asked for."""
+    known, dimension = KNOWN.get(model.removesuffix(":latest")), config.embedding_models.get(model, 0)
+    if known is None:
+        return (
+            EmbeddingModel(dimension, config.windows.get(model) or EmbeddingModel(0).max_input_tokens)
+            if dimension
+            else None
+        )
+    shortened = dimension if dimension and dimension < known.dimension else None
+    return replace(known, shortened_to=shortened, max_input_tokens=config.windows.get(model) or known.max_input_tokens)
 
 
 def likely_usd(gateway: Gateway, model: str, prompt_tokens: int, output_tokens: int, user: str = "") -> float | None:

@@ -1,4 +1,4 @@
-"""What a call costs: the user's own price file first, then the price list of `genai-prices`, else unknown, which is never 0.
+"""What a call costs: the user's own price first, from Settings or the price file, then the price list of `genai-prices`, else unknown, which is never 0.
 
 A cost is computed per call, because some prices rise with the length of the prompt, and is stored with the unit price that made it, so
 that history does not change when prices do. A server of the user's own costs an explicit 0.
@@ -11,7 +11,7 @@ import re
 import threading
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +27,7 @@ FREE: Final = Cost(0.0, "local", 0.0, "0 USD")
 NOT_BILLED: Final = Cost(0.0, "not billed", 0.0, "")
 """Of a request that was refused before a model saw it."""
 FROM_CACHE: Final = Cost(0.0, "cache", 0.0, "")
-_FIELDS: Final = ("input", "output", "cache_read", "cache_write")
+FIELDS: Final = ("input", "output", "cache_read", "cache_write")
 _LISTS: Final = frozenset({"openai", "anthropic", "deepseek", "cloudflare"})
 
 # Models of the list that neither answer in text nor make vectors.
@@ -56,14 +56,16 @@ class Tariff:
     provider: str
     kind: str
     is_local: bool = False
+    own: Mapping[str, UnitPrice] = field(default_factory=dict, hash=False)
+    """Prices that the user entered with the provider, by model; before everything else."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnitPrice:
     """USD per million tokens. None where the list says nothing."""
 
-    input: float | None
-    output: float | None
+    input: float | None = None
+    output: float | None = None
     cache_read: float | None = None
     cache_write: float | None = None
     source: str = "override"
@@ -119,6 +121,8 @@ class PriceBook:
 
     def unit_price(self, tariff: Tariff, model: str) -> UnitPrice | None:
         """Return the price per million tokens at the beginning of the scale; None when it is unknown."""
+        if entered := tariff.own.get(model):
+            return entered
         own = self._own_prices()
         for name in (tariff.provider, tariff.kind):
             if price := own.get(f"{name}/{model}"):
@@ -212,7 +216,7 @@ def _list_cost(kind: str, model: str, usage: Usage) -> float | None:
 
 
 def _unit_price(prices: Any, source: str) -> UnitPrice | None:
-    values = [_base(getattr(prices, f"{name}_mtok", None)) for name in _FIELDS]
+    values = [_base(getattr(prices, f"{name}_mtok", None)) for name in FIELDS]
     if values[0] is None and values[1] is None:
         return None
     return UnitPrice(values[0], values[1], values[2], values[3], source)
@@ -269,8 +273,8 @@ def _own_price(name: str, table: Any) -> UnitPrice:
     if "/" not in name or not isinstance(table, dict):
         raise ValueError(f'expected a table ["PROVIDER/MODEL"], found {name!r}')
     for key, value in table.items():
-        if key not in _FIELDS or isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise ValueError(f"{name}: {key} = {value!r} is not one of {', '.join(_FIELDS)} with a price of 0 or more")
+        if key not in FIELDS or isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise ValueError(f"{name}: {key} = {value!r} is not one of {', '.join(FIELDS)} with a price of 0 or more")
     if "input" not in table:
         raise ValueError(f"{name}: input is missing")
     own = {key: float(value) for key, value in table.items()}

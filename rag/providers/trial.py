@@ -12,10 +12,11 @@ from rag.providers.adapter import Adapter
 from rag.providers.attempts import Job
 from rag.providers.config import ProviderConfig
 from rag.providers.embedding import RemoteEmbedder
-from rag.providers.gateway import Gateway, embedding_model, make_adapter, make_route
+from rag.providers.gateway import Gateway, make_adapter, make_route
 from rag.providers.keys import Key
 from rag.providers.loop import submit
 from rag.providers.messages import Message, ModelInfo, Request
+from rag.providers.offers import embedding_model
 from rag.providers.wording import SETTINGS
 
 ACTION: Final = "test"

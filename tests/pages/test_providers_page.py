@@ -140,6 +140,83 @@ def test_another_address_drops_the_key(visit: Visit, server: FaultServer) -> Non
     assert "drops the key" in page.markdown()
 
 
+def changing(page: Any, part: str) -> Any:
+    """Return the field of Change whose key ends like this."""
+    groups = (page.test.text_input, page.test.text_area, page.test.number_input, page.test.selectbox)
+    return next(
+        w for group in groups for w in group if (w.key or "").startswith("change.fault") and w.key.endswith(f".{part}")
+    )
+
+
+def test_everything_of_a_provider_can_be_changed(visit: Visit, server: FaultServer) -> None:
+    """Embedding models, limits, the window and the price of a model; they are kept and shown as the user's own."""
+    page = added(visit("settings"), server, models="ok\nsmall")
+    for part, value in (("embedding", "vectors\nother-vectors"), ("rpm", 30), ("tpm", 9000), ("at_once", None)):
+        changing(page, part).set_value(value)
+    changing(page, "of").set_value("small")
+    page.run()
+    for part, value in (("small.window", 32_000), ("small.input", 0.5), ("small.output", 2.0)):
+        changing(page, part).set_value(value)
+    page.press("Save")
+    config = page.bench.gateway.book.get("fault")
+    assert (30, 9000, None) == (
+        config.limits.requests_per_minute, config.limits.tokens_per_minute, config.limits.concurrent,
+    )  # fmt: skip
+    assert {"vectors": 0, "other-vectors": 0} == config.embedding_models
+    said = page.drawn("settings.provider.fault")
+    assert "small chat 32,000 tokens; your price: in 0.5, out 2 USD per million tokens" in said
+    assert "ok chat, default window unknown; price unknown" in said and "vectors embedding" in said
+
+
+def test_a_price_can_be_taken_back(visit: Visit, server: FaultServer) -> None:
+    """Emptied, the fields mean the price of the list again."""
+    page = added(visit("settings"), server)
+    page.bench.gateway.book.change("fault", prices={"ok": {"input": 1.0}}, windows={"ok": 1000})
+    page.run()
+    assert (1.0, 1000) == (changing(page, "ok.input").value, changing(page, "ok.window").value)
+    for part in ("ok.input", "ok.window"):
+        changing(page, part).set_value(None)
+    page.press("Save")
+    config = page.bench.gateway.book.get("fault")
+    assert ({}, {}) == (config.prices, config.windows)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "words"),
+    [
+        ("embedding", "two words", "is no name of a model"),
+        ("ok.output", 2.0, "lacks the part for input"),
+        ("ok.input", 1e9, "no amount from 0 to 100,000"),
+        ("ok.window", 12, "cannot be; enter 256 to"),
+        ("url", "http://example.com", "use https"),
+    ],
+)
+def test_what_makes_no_sense_changes_nothing_and_stays_typed(
+    visit: Visit, server: FaultServer, part: str, value: Any, words: str
+) -> None:
+    """One sentence says what to correct; the fields keep what was entered."""
+    page = added(visit("settings"), server)
+    before = page.bench.gateway.book.get("fault")
+    changing(page, "rpm").set_value(7)
+    changing(page, part).set_value(value)
+    page.press("Save")
+    assert any("Nothing was changed" in said and words in said for said in page.boxes())
+    assert before == page.bench.gateway.book.get("fault")
+    assert (7, value) == (changing(page, "rpm").value, changing(page, part).value)
+
+
+def test_a_price_of_the_user_is_what_calls_cost(visit: Visit, server: FaultServer) -> None:
+    """It goes before the price list and the price file, and the ledger says whose it is."""
+    page = added(visit("settings"), server)
+    gateway = page.bench.gateway
+    (page.bench.data_dir / "prices.toml").write_text('["fault/ok"]\ninput = 9.0\noutput = 9.0\n')
+    gateway.book.change("fault", prices={"ok": {"input": 1e3, "output": 0.0}})
+    page.test.button("test.fault").click()
+    page.run()
+    row = page.bench.ledger.records()[0]
+    assert "override" == row.price_source and row.cost_usd == pytest.approx(row.usage.input_tokens / 1000)
+
+
 def test_a_visitor_names_no_variable(visit: Visit, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key of this machine's environment is used at its vendor's own address, and no field says otherwise."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)

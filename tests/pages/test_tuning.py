@@ -68,7 +68,7 @@ def test_a_slider_moves_the_figures_of_the_whole_set(tuned: Any) -> None:
     tuned.pick(threshold_key(tuned), 1.0)
     drawn = tuned.drawn("tuning.set.drawn")
     assert "Answered 0 %" in drawn and "missed 31" in drawn and "rejected, as it should be 10" in drawn
-    assert "−" in drawn and "Change since hybrid 0.50 · top 6 · threshold 0.42" in drawn
+    assert "−" in drawn and "Change since the built-in settings: hybrid 0.50 · top 6 · threshold 0.42" in drawn
 
 
 def test_figures_are_those_of_the_engine(tuned: Any) -> None:
@@ -109,6 +109,24 @@ def test_the_recommended_threshold_is_applied_with_one_press(tuned: Any) -> None
     now = tuned.test.session_state[threshold_key(tuned)]
     assert 0.1 < now < 0.6 and f"At {now:.2f}" in tuned.drawn("tuning.threshold")
     assert next(b for b in tuned.test.button if b.label.startswith("Apply")).disabled
+
+
+def test_the_recommended_threshold_goes_into_the_profile(tuned: Any) -> None:
+    """One press saves it in the chosen profile, whose other settings stay, and changes are measured from the profile as saved."""
+    import rag
+    from rag.types import Profile
+
+    tuned.bench.profiles.save(Profile("board", rag.SearchOptions(similarity_threshold=0.8, top_k=4)))
+    tuned.pick("profile.chosen", "board")
+    assert "Change since board: hybrid 0.50 · top 4 · threshold 0.80" in tuned.drawn("tuning.set.drawn")
+    tuned.press("Save it in board")
+    saved = tuned.bench.profiles.get("board").search
+    assert 4 == saved.top_k and 0.1 < saved.similarity_threshold < 0.6
+    assert saved.similarity_threshold == tuned.test.session_state[threshold_key(tuned)]
+    assert f"Change since board: hybrid 0.50 · top 4 · threshold {saved.similarity_threshold:.2f}" in tuned.drawn(
+        "tuning.set.drawn"
+    )
+    assert next(b for b in tuned.test.button if b.label.startswith("Save it in")).disabled
 
 
 def test_too_few_labels_recommend_nothing(visit_with_samples: Visit) -> None:
@@ -262,7 +280,7 @@ def test_a_link_reproduces_the_screen(visit_with_samples: Visit) -> None:
     page = visit_with_samples("search", q=QUESTION, set="sample questions", mode="semantic", t="0.35", k="3", w="0.7")
     page.finish("measure")
     assert "semantic · top 3 · threshold 0.35" in page.drawn("search.results")
-    assert "Change since semantic · top 3 · threshold 0.35" in page.drawn("tuning.set.drawn")
+    assert "Change since the built-in settings: hybrid 0.50" in page.drawn("tuning.set.drawn")
 
 
 def test_a_broken_link_opens_the_page(visit_with_samples: Visit) -> None:
