@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 import rag
-from pages.parts import answers, evidence, models, past, profiles, shared
+from pages.parts import answers, evidence, models, past, profiles, research, shared
 from pages.parts.live_answer import follow
 from pages.parts.safe_text import Node, draw, el, say, visible
 from rag import RagError, Workbench
@@ -79,7 +79,8 @@ def _ask(
     try:
         stream = rag.ask(
             bench, question, conversation_id=conversation.id if conversation else None, collection=target,
-            search_options=profile.search, generate_options=replace(profile.generate, model=model), user=models.visitor(),
+            search_options=profile.search, generate_options=replace(profile.generate, model=model, research=research.is_on(bench, model)),
+            user=models.visitor(),
             profile=profile.name,
         )  # fmt: skip
         st.query_params[ID] = stream.conversation_id or ""
@@ -109,7 +110,12 @@ def _before(bench: Workbench, target: Collection, model: models.Choice, profile:
         say("warning", problem)
     profiles.said()
     if target.chunks:
-        draw(el("small.muted", models.cost_line(bench, target, model, profile.search.top_k)), key="ask.cost")
+        line, beside = st.columns([3.4, 4.9], vertical_alignment="center")
+        with beside:
+            searches = research.switch(bench, model)
+        about = models.cost_line(bench, target, model, profile.search.top_k)
+        with line:
+            draw(el("small.muted", research.limit_line(bench, model.name) if searches else about), key="ask.cost")
 
 
 def _go_to(conversation_id: str) -> None:

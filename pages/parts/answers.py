@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pages.parts import research
 from pages.parts.hits import marked
 from pages.parts.safe_text import Node, el, visible
 from pages.parts.sentences import answer_nodes, legend, picks
@@ -37,6 +38,7 @@ def asked(question: str, body: Node | None) -> Node:
 def body(answer: Answer, turn_id: str, current: str) -> Node:
     return el(
         "div.answer",
+        research.steps(answer.steps, folded=True),
         el("div.said", *answer_nodes(answer, turn_id, current)) if answer.text else None,
         _end_note(answer),
         _citations(answer, turn_id, current),

@@ -7,10 +7,22 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.parts import research
 from pages.parts.growing import steady
 from pages.parts.safe_text import Node, draw, el, label, redraw
 from pages.parts.sentences import answer_nodes
-from rag.types import Answer, CheckEvent, CitationEvent, FallbackEvent, RestartEvent, RetryEvent, TextEvent, Usage
+from rag.types import (
+    Answer,
+    CheckEvent,
+    CitationEvent,
+    FallbackEvent,
+    RestartEvent,
+    RetryEvent,
+    StepEvent,
+    TextEvent,
+    ToolCallEvent,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +56,7 @@ def follow(
     Whatever ends this page run, the worker goes on; only Stop ends the answer.
     """
     with slot:
-        draw(*around(said(stream) if stream.text else None), key=key)
+        draw(*around(said(stream) if stream.text or stream.steps else None), key=key)
     state = st.container(key="ask.state").empty()
     st.button("Stop", key="ask.stop", icon=":material/stop:", on_click=stream.stop)
     notice, began, due, dirty, shown = _Notice(stream.model), time.monotonic(), 0.0, False, ""
@@ -55,7 +67,7 @@ def follow(
             if sentence != shown:
                 (state.caption(label(sentence, 400)) if sentence else state.empty())
             shown = sentence
-        dirty = dirty or isinstance(event, TextEvent | RestartEvent | CitationEvent | CheckEvent)
+        dirty = dirty or isinstance(event, TextEvent | RestartEvent | CitationEvent | CheckEvent | StepEvent)
         if dirty and (event is None or now >= due):
             with slot:
                 redraw(*around(said(stream)), key=key)
@@ -68,7 +80,8 @@ def said(stream: AnswerStream) -> Node:
     so_far = Answer(
         steady(stream.text), stream.citations, True, stream.model, "complete", Usage(), None, checks=stream.checks
     )
-    return el("div.answer", el("div.said", *answer_nodes(so_far, stream.id, "")))
+    text = el("div.said", *answer_nodes(so_far, stream.id, "")) if stream.text else None
+    return el("div.answer", research.steps(stream.steps, folded=False), text)
 
 
 class _Notice:
@@ -89,6 +102,10 @@ class _Notice:
                     + (f" ({attempt + 1} of {most})." if most else ".")
                 )
                 until = now + wait_s
+            case ToolCallEvent():
+                self._said = research.doing(event)
+            case RestartEvent("research") | StepEvent():
+                self._said = ""
             case RestartEvent():
                 self._said = "The connection broke; the answer begins again."
             case FallbackEvent(from_model, to_model):

@@ -29,7 +29,7 @@ from rag.cli.show import (
     print_report,
     record_json,
 )
-from rag.types import Answer, RestartEvent, SearchResult, TextEvent
+from rag.types import Answer, RestartEvent, SearchResult, StepEvent, TextEvent
 
 if TYPE_CHECKING:
     from rag.jobs import Job
@@ -143,6 +143,7 @@ def _follow(job: Job[Any]) -> None:
     metavar="PROVIDER/MODEL",
     help="Stands in when the model fails; repeatable.",
 )
+@click.option("--research", is_flag=True, help="Let the model search several times before it answers, within limits.")
 @click.option(
     "--report",
     "report_file",
@@ -156,6 +157,7 @@ def ask(
     question: str,
     model: str | None,
     fallbacks: tuple[str, ...],
+    research: bool,
     report_file: Path | None,
     flags: Flags,
     data: Path | None,
@@ -165,19 +167,26 @@ def ask(
     with rag.open_workbench(data, read_only=True) as bench:
         result = rag.search(bench, question, collection=flags.collection, options=flags.options(bench))
         options = flags.generate_options(bench)
-        options = replace(options, model=model or options.model, fallbacks=fallbacks or options.fallbacks)
+        options = replace(
+            options,
+            model=model or options.model,
+            fallbacks=fallbacks or options.fallbacks,
+            research=research or options.research,
+        )
         stream = rag.generate(bench, result, options=options)
         if not as_json:
             for event in stream:
                 if isinstance(event, TextEvent):
                     click.echo(event.text, nl=False)
+                elif isinstance(event, StepEvent):
+                    click.echo(f"{event.step.tool}: {event.step.asked} → {event.step.found}", err=True)
                 elif isinstance(event, RestartEvent):
                     click.echo("\n(what stands above is void: the model begins again)\n")
         answer = stream.wait()
         if report_file is not None and answer.finish != "failed":
             _write_report(bench, result, answer, report_file)
     if answer.finish == "failed":
-        raise RagError(answer.error)
+        raise RagError(answer.error or answer.note)
     print_json(answer_json(question, answer)) if as_json else print_citations(answer)
 
 

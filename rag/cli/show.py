@@ -118,6 +118,7 @@ def answer_json(question: str, answer: Answer) -> dict[str, Any]:
         "finish": answer.finish,
         "cached": answer.cached,
         "note": answer.note,
+        "steps": [asdict(step) for step in answer.steps],
     }
 
 

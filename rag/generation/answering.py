@@ -10,6 +10,7 @@ from rag.generation import extractive
 from rag.generation.checking.meaning import Meaning
 from rag.generation.prompting import PastTurn
 from rag.generation.remote import RemoteModel
+from rag.generation.research import Research
 from rag.generation.stream import AnswerStream
 from rag.providers.base import ChatModel, ChatRequest
 from rag.types import (
@@ -93,15 +94,21 @@ def answer_events(
     """Yield the events of the answer to a search result; one that was cut off is gone on with from `so_far`.
 
     Where something else was searched for than was asked, a chat model reads both, the extractive answerer what was searched for.
+    A research begins even without hits: the model may search in other words.
     """
-    if not result.hits:
+    is_research = options.research and options.model != extractive.NAME and so_far is None
+    if not result.hits and not is_research:
         yield from _not_found(result)
         return
     question = result.question
     if stream.question != question and options.model != extractive.NAME:
         question = f"{stream.question}\n(In this conversation it means: {question})"
     request = ChatRequest(question, result.hits, result.terms, options)
-    yield from _chat_model(bench, result, options, user, turns, so_far).stream(request, lambda: stream.stopping)
+    model = _chat_model(bench, result, options, user, turns, so_far)
+    if is_research and isinstance(model, RemoteModel):
+        yield from Research(bench, model, stream, result).events(request)
+    else:
+        yield from model.stream(request, lambda: stream.stopping)
 
 
 def _chat_model(

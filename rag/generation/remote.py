@@ -18,7 +18,9 @@ from rag.generation.numbering import Numbering
 from rag.generation.prompting import PastTurn, Prompt, build_prompt
 from rag.generation.styles import style_of
 from rag.providers.base import ChatRequest
+from rag.providers.calls import Call
 from rag.providers.messages import CallEnd, CallFinish, CitedEvent, Excerpt, Message, Request, Result, StreamEvent
+from rag.providers.offers import likely_usd
 from rag.providers.structured import parse
 from rag.providers.tokens import estimate
 from rag.types import (
@@ -88,16 +90,38 @@ class RemoteModel:
         return build_prompt(
             request.question,
             request.hits,
-            count=self._count,
-            window=self._gateway.capabilities(self._name).context_window or UNKNOWN_WINDOW,
+            count=self.count,
+            window=self.window or UNKNOWN_WINDOW,
             output_tokens=request.options.max_output_tokens,
             style=style_of(request.options),
             turns=self._turns,
             delimiter="x" + hashlib.blake2b(content.encode(), key=self._secret, digest_size=8).hexdigest(),
         )
 
-    def _count(self, text: str) -> int:
-        return self._gateway.runner.calibration.corrected(self._name, estimate(text))
+    def count(self, text: str) -> int:
+        """Return about how many tokens a text has for this model."""
+        return self.tokens(estimate(text))
+
+    def tokens(self, estimated: int) -> int:
+        """Return an estimate of tokens as this model was seen to count."""
+        return self._gateway.runner.calibration.corrected(self._name, estimated)
+
+    @property
+    def window(self) -> int | None:
+        """Tokens of prompt and answer together; None when it is not known."""
+        return self._gateway.capabilities(self._name).context_window
+
+    def likely_usd(self, prompt_tokens: int, output_tokens: int) -> float | None:
+        """Return about what so many tokens cost, None without a price; contacts nobody."""
+        return likely_usd(self._gateway, self._name, prompt_tokens, output_tokens, self._user)
+
+    def start(self, request: Request, fallbacks: tuple[str, ...] | None, action: str) -> Call:
+        """Begin a call that no cache answers. Raises `ProviderError`."""
+        return self._gateway.start(request, fallbacks=fallbacks, action=action, user=self._user)
+
+    def reader(self, prompt: Prompt, schema: str = "") -> AnswerReader:
+        """Return what reads an answer to a prompt, afresh."""
+        return AnswerReader(prompt, self._pages_of, self._meaning, schema=schema)
 
     def stream(self, request: ChatRequest, stop: Stop) -> Iterator[Event]:
         """Yield the events of one answer; closing the generator cancels the call. Raises `ProviderError`."""

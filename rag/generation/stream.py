@@ -24,11 +24,13 @@ from rag.types import (
     EndEvent,
     Event,
     Finish,
+    ResearchStep,
     RestartEvent,
     SearchResult,
     Sent,
     SentenceCheck,
     SentEvent,
+    StepEvent,
     TextEvent,
     Usage,
 )
@@ -76,6 +78,7 @@ class AnswerStream:
         self._citations: list[Citation] = []
         self._checks: dict[int, SentenceCheck] = {}
         """By where the sentence begins: the check at the end takes the place of the one made while it streamed."""
+        self._steps: list[ResearchStep] = []
         self._answer: Answer | None = None
         self._on_end: list[OnEnd] = []
         self._stopping = threading.Event()
@@ -137,6 +140,12 @@ class AnswerStream:
         """The checks of the sentences that are complete so far, in order."""
         with self._changed:
             return tuple(self._checks[start] for start in sorted(self._checks))
+
+    @property
+    def steps(self) -> tuple[ResearchStep, ...]:
+        """What the model did so far before it answers, when it may search by itself."""
+        with self._changed:
+            return tuple(self._steps)
 
     @property
     def done(self) -> bool:
@@ -207,6 +216,8 @@ class AnswerStream:
                 self._checks[event.check.start] = event.check
             elif isinstance(event, SentEvent):
                 self.sent = event.sent
+            elif isinstance(event, StepEvent):
+                self._steps.append(event.step)
             elif isinstance(event, RestartEvent):
                 self._text.clear()
                 self._citations.clear()
@@ -268,6 +279,7 @@ class AnswerStream:
             note=" ".join(filter(None, (self._stand_in(end), end.note))),
             checks=self.checks,
             profile=self.profile,
+            steps=self.steps,
         )
 
     def _stand_in(self, end: EndEvent) -> str:

@@ -39,16 +39,18 @@ def converse(
     start: Callable[[Request], Call],
     *,
     most_turns: int = MOST_TURNS,
+    enough: Callable[[Request], bool] = lambda request: False,
     stop: Stop = never,
 ) -> Iterator[StreamEvent | ToolResult]:
     """Yield the events of every turn and each tool's result; the last event is the `CallEnd` of the answer.
 
-    `start` begins one call. Tools run in the thread that reads. Raises `ProviderError`; asked to stop, the `CallEnd` says "stopped".
+    `start` begins one call. `enough` is asked before each and may make it the last one, in which no tool can be called any more.
+    Tools run in the thread that reads. Raises `ProviderError`; asked to stop, the `CallEnd` says "stopped".
     """
     tools = {tool.name: tool for tool in request.tools}
     bad = 0
     for turn in range(1, most_turns + 1):
-        is_last = turn == most_turns or bad >= MOST_BAD_CALLS
+        is_last = turn == most_turns or bad >= MOST_BAD_CALLS or enough(request)
         result = yield from _turn(start(replace(request, tool_choice="none") if is_last else request), stop)
         if is_last or not result.tool_calls or result.finish == "stopped":
             yield CallEnd(result)

@@ -140,10 +140,19 @@ def _turn(bench: Workbench, turn: Turn, number: int, pictures: Pictures, title: 
         question,
         el("div.said", *answer_nodes(answer, lambda citation: _marker(citation, number, sources))),
         *(el("p.notice", visible(sentence, 600)) for sentence in _notices(answer)),
+        *_steps(answer),
         *_checks(answer),
         _facts(*_about_answer(bench, turn, answer)),
         *_quotes(number, sources, pictures),
     )
+
+
+def _steps(answer: Answer) -> Iterator[Node]:
+    """Yield what the model did before it answered."""
+    if answer.steps:
+        yield el("h3", "How it was researched")
+        rows = (f"{visible(s.tool)}: {visible(s.asked, 200)} → {visible(s.found, 300)}" for s in answer.steps)
+        yield el("ol.steps", *(el("li", row) for row in rows))
 
 
 def _notices(answer: Answer) -> list[str]:

@@ -35,6 +35,14 @@ class GenerateOptions:
     """JSON schema in place of the style's own; empty takes that. Read by a style that has one."""
     rewrite: bool = True
     """Search for a follow-up question in a form that can be understood without the conversation."""
+    research: bool = False
+    """Let the model search and read by itself before it answers."""
+    research_turns: int = 8
+    """Calls of the model in one research, the answer included."""
+    research_tokens: int = 80_000
+    """Tokens in and out of all of them together."""
+    research_usd: float = 0.25
+    """Cost of all of them together; not held where the price is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,20 @@ class CheckSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class ResearchStep:
+    """One thing that a model did before it answered."""
+
+    tool: str
+    asked: str
+    """What was asked of the tool, on one line: a query, a document with pages, an expression."""
+    found: str
+    """What came of it, as a sentence."""
+    is_error: bool = False
+    thought: str = ""
+    """What the model wrote before it called the tool; empty as a rule."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     text: str
     citations: tuple[Citation, ...]
@@ -130,6 +152,8 @@ class Answer:
     """One of each sentence that claims something, in order."""
     profile: str = ""
     """Name of the profile that it was searched with; empty for the built-in settings."""
+    steps: tuple[ResearchStep, ...] = ()
+    """What the model did before it answered, when it was let search by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +235,17 @@ class FallbackEvent:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallEvent:
+    """A tool begins its work; `asked` as in `ResearchStep`."""
+
     name: str
-    arguments: str
+    asked: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepEvent:
+    """A tool has ended."""
+
+    step: ResearchStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,5 +276,6 @@ Event = (
     | FallbackEvent
     | ToolCallEvent
     | SentEvent
+    | StepEvent
     | EndEvent
 )

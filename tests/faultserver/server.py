@@ -20,7 +20,7 @@ import ssl
 import struct
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from time import time
@@ -76,8 +76,8 @@ class FaultServer:
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.exchanges: list[Exchange] = []
-        self.replies: dict[str, list[str]] = {}
-        """Texts that a model answers with, one a request, the last one repeated."""
+        self.replies: dict[str, Sequence[str | wire.Calls]] = {}
+        """What a model answers with, one a request, the last one repeated: a text, or `wire.calls` of tools."""
         self.models: list[str] = ["ok", "small", "large"]
         self.dimension = 8
         self.at_once = self.most_at_once = 0
@@ -284,12 +284,15 @@ class Reply:
 class Chat:
     """One chat request, in either format."""
 
-    def __init__(self, step: Step, exchange: Exchange, reply: Reply, is_anthropic: bool, text: str | None) -> None:
+    def __init__(
+        self, step: Step, exchange: Exchange, reply: Reply, is_anthropic: bool, said: str | wire.Calls | None
+    ) -> None:
         self.step, self.exchange, self.reply, self.is_anthropic = step, exchange, reply, is_anthropic
-        self.answer = self._answer(text)
+        self.answer = self._answer(said)
 
-    def _answer(self, text: str | None) -> wire.Answer:
+    def _answer(self, said: str | wire.Calls | None) -> wire.Answer:
         step = self.step
+        text = said.text if isinstance(said, wire.Calls) else said
         pieces = (
             wire.words(int(step.number("n", 12))) if text is None else [text[i : i + 7] for i in range(0, len(text), 7)]
         )
@@ -309,13 +312,15 @@ class Chat:
             answer.finish = "content_filter"
         elif step.name == "tool":
             answer.pieces, answer.finish = [], "tool_calls"
-            answer.tool = step.options.get("name", "search"), step.options.get("args", '{"query": "x"}')
+            answer.tools = [(step.options.get("name", "search"), step.options.get("args", '{"query": "x"}'))]
+        if isinstance(said, wire.Calls):
+            answer.tools, answer.finish = said.calls, "tool_calls"
         if "reasoning" in step.options:
             answer.reasoning = ["let me ", "see"]
         if "cite" in step.options:
             answer.cited = step.options["cite"], step.options.get("quote", "quoted words")
         answer.output_tokens = int(
-            step.number("out", len(answer.pieces) + len(answer.reasoning) + 5 * bool(answer.tool))
+            step.number("out", len(answer.pieces) + len(answer.reasoning) + 5 * len(answer.tools))
         )
         return answer
 

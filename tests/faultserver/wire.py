@@ -10,6 +10,20 @@ WORDS = "Die Antwort steht im Bericht [1]: 12 % mehr – “naïve” 漢字 and
 
 
 @dataclass
+class Calls:
+    """A scripted reply that calls tools, with what the model writes before."""
+
+    calls: list[tuple[str, str]]
+    """Names and arguments, as raw JSON."""
+    text: str = ""
+
+
+def calls(name: str, text: str = "", **arguments: Any) -> Calls:
+    """Return a reply that calls one tool."""
+    return Calls([(name, json.dumps(arguments))], text)
+
+
+@dataclass
 class Answer:
     """One answer, before it is put into a format."""
 
@@ -20,8 +34,8 @@ class Answer:
     written_tokens: int = 0
     finish: str = "stop"
     reasoning: list[str] = field(default_factory=list)
-    tool: tuple[str, str] | None = None
-    """Name and arguments, as raw JSON."""
+    tools: list[tuple[str, str]] = field(default_factory=list)
+    """Name and arguments, as raw JSON, of each call."""
     usage: str = "last"
     """last | none | zero | negative"""
     cited: tuple[str, str] | None = None
@@ -67,16 +81,15 @@ def openai_stream(model: str, answer: Answer) -> list[bytes]:
     events = [chunk({"role": "assistant", "content": ""})]
     events += [chunk({"reasoning_content": r}) for r in answer.reasoning]
     events += [chunk({"content": piece}) for piece in answer.pieces]
-    if answer.tool:
-        name, arguments = answer.tool
+    for index, (name, arguments) in enumerate(answer.tools):
         half = len(arguments) // 2
         call = {
-            "index": 0,
-            "id": "call_1",
+            "index": index,
+            "id": f"call_{index + 1}",
             "type": "function",
             "function": {"name": name, "arguments": arguments[:half]},
         }
-        rest = {"index": 0, "function": {"arguments": arguments[half:]}}
+        rest = {"index": index, "function": {"arguments": arguments[half:]}}
         events += [chunk({"tool_calls": [call]}), chunk({"tool_calls": [rest]})]
     events.append(chunk({}, answer.finish))
     if (usage := openai_usage(answer)) is not None:
@@ -130,11 +143,11 @@ def anthropic_stream(model: str, answer: Answer) -> list[bytes]:
             deltas.append({"type": "citations_delta", "citation": _citation(*answer.cited)})
         events += _block(index, {"type": "text", "text": ""}, deltas)
         index += 1
-    if answer.tool:
-        name, arguments = answer.tool
+    for number, (name, arguments) in enumerate(answer.tools):
         half = len(arguments) // 2
         deltas = [{"type": "input_json_delta", "partial_json": p} for p in (arguments[:half], arguments[half:])]
-        events += _block(index, {"type": "tool_use", "id": "toolu_1", "name": name, "input": {}}, deltas)
+        block = {"type": "tool_use", "id": f"toolu_{number + 1}", "name": name, "input": {}}
+        events += _block(index + number, block, deltas)
     delta = {"stop_reason": _STOPS.get(answer.finish, answer.finish), "stop_sequence": None}
     end = {"type": "message_delta", "delta": delta, "usage": {"output_tokens": answer.output_tokens * factor}}
     return [*events, sse(end, "message_delta"), sse({"type": "message_stop"}, "message_stop")]

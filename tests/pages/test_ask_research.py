@@ -1,0 +1,72 @@
+"""Research on the Ask page: off by default, only where a model can call tools, its limits said before and its steps shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.faultserver import FaultServer
+from tests.faultserver.wire import calls
+
+Visit = Callable[..., Any]
+QUESTION = "Why was turbine 3 out of service and for how long?"
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as server:
+        yield server
+
+
+@pytest.fixture
+def page(visit_with_samples: Visit, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("FAULT_KEY", "sk-test-0123456789abcd")
+    page = visit_with_samples("ask")
+    gateway = page.bench.gateway
+    gateway.book.add(gateway.configure("fault", base_url=server.openai_url, key_env="FAULT_KEY", models=("ok",)))
+    return page.run()
+
+
+def toggle(page: Any) -> Any:
+    return next(t for t in page.test.toggle if t.key == "ask.research")
+
+
+def test_it_is_off_and_says_why_it_cannot_be_on(page: Any) -> None:
+    """Extracts write nothing and search once: the switch is there, off, and says what it needs."""
+    assert (False, True) == (toggle(page).value, toggle(page).disabled)
+    assert "cannot call tools" in toggle(page).help
+
+
+def test_its_limits_are_said_before(page: Any) -> None:
+    """With the switch on, the quiet line names calls, tokens and that the price is unknown; the address keeps the choice."""
+    page.test.session_state["ask.model"] = "fault/ok"
+    page.run()
+    assert (False, False) == (toggle(page).value, toggle(page).disabled)
+    toggle(page).set_value(True)
+    said = page.run().drawn("ask.cost")
+    assert "at most 8 calls and 80,000 tokens" in said and "price unknown" in said
+    assert "1" == page.address("r")
+
+
+def test_the_steps_stand_with_the_answer_and_come_back(page: Any, server: FaultServer) -> None:
+    """What it did is folded above its answer, cited and checked, and is there again after a reload."""
+    server.replies["ok"] = [
+        calls("search", query="loss in MWh of turbine 3"),
+        calls("read_pages", document="no such document", first=1),
+        "The gearbox of turbine 3 failed [1].",
+    ]
+    page.test.session_state["ask.model"] = "fault/ok"
+    page.run()
+    toggle(page).set_value(True)
+    page.run()
+    page.test.chat_input[0].set_value(QUESTION)
+    page.run()
+    for stream in page.bench.answers.values():
+        stream.wait(30)
+    page.run()
+    for said in (page.drawn("ask.last"), page.go("ask", c=page.address("c")).drawn("ask.last")):
+        assert "Research: 2 steps" in said
+        assert "Searched for loss in MWh of turbine 3" in said and "not possible" in said
+        assert "1 of 1 sentence" in said and "Researched in 3 calls" in said
