@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 import rag
-from pages.parts import job_view, preview, reports, shared
+from pages.parts import job_view, preview, reports, shared, tagging
 from pages.parts.safe_text import draw, el, label, say, visible
 from rag import RagError, Upload, Workbench
 
@@ -124,10 +124,14 @@ def _library(bench: Workbench, target: Collection, previewing: bool) -> None:
         },
     )  # fmt: skip
     chosen = [documents[row] for row in held["selection"]["rows"] if row < len(documents)]
-    if chosen and st.button(f"Delete {shared.count(len(chosen), 'document')}…", icon=":material/delete:"):
-        _confirm_delete(bench, chosen)
-    elif not chosen:
-        st.caption("Tick rows to delete documents. Chunk options and models of collections: see Collections.")
+    if not chosen:
+        st.caption("Tick rows to tag or delete documents. Chunk options and models of collections: see Collections.")
+        return
+    with st.container(horizontal=True):
+        with st.popover("Tags", icon=":material/sell:"):
+            tagging.menu(bench, chosen)
+        if st.button(f"Delete {shared.count(len(chosen), 'document')}…", icon=":material/delete:"):
+            _confirm_delete(bench, chosen)
 
 
 def _library_key(documents: Sequence[DocumentInfo]) -> str:
@@ -143,7 +147,7 @@ def _table(bench: Workbench, target: Collection, documents: list[DocumentInfo]) 
     rows = [
         {
             "Document": visible(d.name), "Pages": d.pages or None, "Chunks": here.get(d.id), "Size": shared.size(d.size_bytes),
-            "Added": d.added_at, "Collections": visible(", ".join(d.collections)), "Notes": visible(" ".join(d.warnings)),
+            "Tags": visible(", ".join(d.tags)), "Added": d.added_at, "Collections": visible(", ".join(d.collections)), "Notes": visible(" ".join(d.warnings)),
         }
         for d in documents
     ]  # fmt: skip

@@ -7,8 +7,20 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import rag
-from pages.parts import address, controls, hits, labelling, passage, profiles, set_menu, shared, tuning
-from pages.parts.live_slider import live_slider
+from pages.parts import (
+    address,
+    controls,
+    hits,
+    labelling,
+    panel,
+    passage,
+    profiles,
+    sending,
+    set_menu,
+    shared,
+    surroundings,
+    tuning,
+)
 from pages.parts.safe_text import draw, el, say, visible
 from rag import RagError, SearchOptions, Workbench
 
@@ -55,15 +67,19 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
     """Rank and draw; a slider that moves reruns only this, on candidates that are in memory."""
     if tuning.NEXT_QUESTION in st.session_state:
         st.rerun()  # the question's box is outside
-    panel, results = st.columns([1, 2.35], gap="large")
+    left, results = st.columns([1, 2.35], gap="large")
     address.read(bench, target)
-    with panel:
+    with left:
         profile = profiles.bar(bench, target)
-        options = _options(bench, target)
-        profiles.changes(bench, target, profile, options)
+        panel.ranking(target)
+        since = st.container()
+        panel.groups(bench, target)
+        options = controls.current(target)
         chosen = tuning.chooser(bench)
         set_menu.menu(bench, target, chosen)
         advice = st.container()
+    with since:
+        profiles.changes(bench, target, profile, options)
     with results:
         profiles.said()
         set_menu.said()
@@ -72,7 +88,7 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
         if chosen is not None and evaluation is not None:
             tuning.show(bench, target, chosen, evaluation, question, profile)
     if question:
-        _one_question(bench, target, question, options, chosen, panel, results)
+        _one_question(bench, target, question, options, chosen, left, results)
     elif chosen is None:
         with results:
             shared.empty_state(
@@ -84,13 +100,13 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
     if chosen is not None and evaluation is not None:
         with advice:  # last, because it takes longest, and the hits need not wait for it
             tuning.recommended(bench, target, chosen, evaluation, profile)
-    with panel:
+    with left:
         _keep_threshold(bench, target, options)
         address.keep(bench, target, question, options, chosen, profile)
 
 
 def _one_question(
-    bench: Workbench, target: Collection, question: str, options: SearchOptions, chosen: QuestionSet | None, panel: Any, results: Any,
+    bench: Workbench, target: Collection, question: str, options: SearchOptions, chosen: QuestionSet | None, left: Any, results: Any,
 ) -> None:  # fmt: skip
     """Draw the hits of the question, with its label in the set."""
 
@@ -106,48 +122,23 @@ def _one_question(
         with results:
             say("warning", error)
         return
-    with panel:
+    around = surroundings.of(bench, result)
+    with left:
         draw(
             el("div", el("h3", "Scores of all candidates"), hits.score_chart(result), hits.chart_legend()),
             key="search.chart",
         )
     with results:
-        cards = hits.cards(bench, result, labelling.expected(chosen, result))
-        draw(hits.settings_line(result), labelling.line(chosen, question), *cards, key="search.results", on_pick=picked)
+        cards = hits.cards(bench, result, labelling.expected(chosen, result), around)
+        draw(
+            hits.settings_line(result),
+            sending.line(bench, result),
+            labelling.line(chosen, question),
+            *cards,
+            key="search.results",
+            on_pick=picked,
+        )
     _opened(bench, result)
-
-
-def _options(bench: Workbench, target: Collection) -> SearchOptions:
-    key = controls.keys(target)
-    modes = controls.modes(target)
-    if st.session_state.get(key["mode"]) not in modes:
-        st.session_state[key["mode"]] = modes[0]
-    mode = st.segmented_control(  # trusted: the names of modes are ours
-        "Mode", modes, required=True, format_func=str.capitalize, key=key["mode"], persist_state="session", width="stretch",
-    )  # fmt: skip
-    own = target.similarity_threshold
-    _slider("Threshold", target, "similarity_threshold", own, mark=own, mark_title="default of this collection")
-    _slider("Hits at most", target, "top_k")
-    _slider(
-        "Weight of meaning against words", target, "weight", mark=controls.BUILT_IN.weight, mark_title="default",
-        disabled=mode != "hybrid",
-    )  # fmt: skip
-    names = {d.id: d.name for d in bench.catalog.documents(target.id)}
-    if key["document_ids"] in st.session_state:  # a document that was deleted meanwhile can no longer be chosen
-        st.session_state[key["document_ids"]] = [d for d in st.session_state[key["document_ids"]] if d in names]
-    st.multiselect(
-        "Only these documents", list(names), key=key["document_ids"], format_func=lambda d: visible(names[d], 60),
-        placeholder="All documents", persist_state="session",
-    )  # fmt: skip
-    return controls.current(target)
-
-
-def _slider(title: str, target: Collection, name: str, value: float | None = None, **looks: Any) -> None:
-    low, high, step = controls.SPANS[name]
-    first = getattr(controls.BUILT_IN, name) if value is None else value
-    live_slider(  # trusted: titles and marks are written in this file
-        title, key=controls.keys(target)[name], low=low, high=high, step=step, value=first, **looks,
-    )  # fmt: skip
 
 
 def _fetch(bench: Workbench, target: Collection, question: str, options: SearchOptions) -> Candidates:
@@ -156,7 +147,8 @@ def _fetch(bench: Workbench, target: Collection, question: str, options: SearchO
     key = (target.id, bench.catalog.revision(target.id), question, wanted)
     kept = st.session_state.get("search.candidates")
     if kept is None or kept[0] != key:
-        kept = (key, rag.fetch(bench, question, collection=target, options=wanted))
+        vector = kept[1].vector if kept is not None and (kept[0][0], kept[0][2]) == (target.id, question) else None
+        kept = (key, rag.fetch(bench, question, collection=target, options=wanted, vector=vector))
         st.session_state["search.candidates"] = kept
     found: Candidates = kept[1]
     return found

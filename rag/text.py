@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 Span = tuple[int, int]
 
@@ -188,3 +188,42 @@ def _line_ends_sentence(text: str, line: Span, following: Span, width: int) -> b
     if end in ",;-–—&(/" or first.islower():
         return False
     return line[1] - line[0] < _SHORT_LINE * width
+
+
+_EXCERPT_CHARACTERS = 320
+_LEAD_CHARACTERS = 90
+"""How far before its first marked word an excerpt may begin, to begin with a sentence."""
+
+
+def densest_start(text: str, marks: Sequence[Span]) -> int:
+    """Return where an excerpt should begin to hold the most different marked words, then the most of them, and the earliest.
+
+    0 where the beginning of the text holds as many; else the beginning of a sentence or of a word shortly before the first mark.
+    """
+    words = [text[start:end].casefold() for start, end in marks]
+    best, best_held, last = 0, (0, 0), 0
+    for first, (start, _) in enumerate(marks):
+        end = (0 if first == 0 and start < _EXCERPT_CHARACTERS else start) + _EXCERPT_CHARACTERS
+        last = max(last, first)
+        while last < len(marks) and marks[last][1] <= end:
+            last += 1
+        held = (len(set(words[first:last])), last - first)
+        if held > best_held:
+            best, best_held = first, held
+    if not marks or marks[best][0] < _LEAD_CHARACTERS or (best == 0 and marks[0][0] < _EXCERPT_CHARACTERS):
+        return 0
+    return _lead(text, marks[best][0])
+
+
+def _lead(text: str, at: int) -> int:
+    """Return the beginning of the sentence that `at` lies in, when it is near; else that of a word a little before."""
+    low = max(0, at - _LEAD_CHARACTERS)
+    before = text[low:at]
+    stops = list(_SENTENCE_BREAK.finditer(before))
+    if stops:
+        return low + stops[-1].end()
+    blank = before.find(" ", len(before) // 2)
+    return low + blank + 1 if blank >= 0 else at
+
+
+_SENTENCE_BREAK = re.compile(r"[.!?;:][\"'”’»)\]]*\s+|\n\s*")

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +26,7 @@ from rag.errors import (
 )
 from rag.indexing import IndexOwner
 from rag.jobs import Job, Jobs
+from rag.providers import tokens
 from rag.providers.base import Embedder
 from rag.recent import Recent
 from rag.settings import Settings
@@ -35,6 +36,7 @@ from rag.store.feedback import Feedback
 from rag.store.keywords import word_spans
 from rag.store.lock import DataLock
 from rag.store.profiles import Profiles
+from rag.text import densest_start
 from rag.types import ChunkOptions, Collection, Document, GenerateOptions, Stop, never
 from rag.usage.budgets import Budgets
 from rag.usage.ledger import Ledger
@@ -66,6 +68,11 @@ class ModelInfo:
     """Why it cannot be used, as a sentence that names the command which helps; empty when it can."""
     note: str = ""
     """What there is to know about it, for the user."""
+
+
+@lru_cache(maxsize=4096)
+def _estimated(text: str) -> int:
+    return tokens.estimate(text)
 
 
 class Workbench:
@@ -228,6 +235,10 @@ class Workbench:
 
         return likely_usd(self.gateway, model, prompt_tokens, output_tokens, user)
 
+    def likely_tokens(self, texts: Iterable[str]) -> int:
+        """Return about how many tokens texts have for a chat model; each is counted once and remembered."""
+        return sum(map(_estimated, texts))
+
     def _close_gateway(self) -> None:
         with self._gateway_lock:
             gateway, self._gateway = self._gateway, None
@@ -255,6 +266,10 @@ class Workbench:
         """Return (start, end) of each word of `text` that is one of a question's `terms` (`SearchResult.terms`), in order."""
         wanted = frozenset(terms)
         return [(start, end) for start, end, stem in word_spans(text) if stem in wanted]
+
+    def excerpt_start(self, text: str, marks: Sequence[tuple[int, int]]) -> int:
+        """Return where an excerpt of `text` should begin to show most of its `word_marks`; 0 where its beginning shows as many."""
+        return densest_start(text, marks)
 
     def embedder(self, model: str | Collection) -> Embedder | None:
         """Return the embedding model of that name or of that collection; None for keyword search only.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pages.parts import research
-from pages.parts.hits import marked
+from pages.parts.hits import marked, short_text
 from pages.parts.safe_text import Node, el, visible
 from pages.parts.sentences import answer_nodes, legend, picks
 from pages.parts.shared import cost, count, duration, pages_text
@@ -161,7 +161,7 @@ def nearest(bench: Workbench, hits: Sequence[Hit], terms: Sequence[str], turn_id
             "li",
             el(
                 "button.citation",
-                el("span.chip.warn.num", f"{h.short_by:.2f} short"),
+                el("span.chip.warn.num", short_text(h)),
                 el("span.name.clip", visible(h.document_name)),
                 el("span.muted", pages_text(h.chunk.pages)),
                 el("span.muted.clip", *marked(bench, visible(h.chunk.text, 160), terms)),

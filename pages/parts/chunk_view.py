@@ -50,7 +50,7 @@ def first_sheet_with_text(document: Document, spans: Sequence[Span]) -> int:
 def drawn(document: Document, chunks: Sequence[Chunk], tokens: Sequence[int], sheet: Span) -> list[Node]:
     """Return the elements that show one sheet of the document with its chunks."""
     start, end = sheet
-    text = _flowing(document.text[start:end]) if document.pages else document.text[start:end]
+    text = flowing(document.text[start:end]) if document.pages else document.text[start:end]
     shown = [c for c in chunks if c.start < end and start < c.end]
     cuts = {start, end} | {max(start, c.start) for c in shown} | {min(end, c.end) for c in shown}
     pages = {p.start: p.number for p in document.pages if len(document.pages) > 1 and start <= p.start < end}
@@ -65,7 +65,7 @@ def drawn(document: Document, chunks: Sequence[Chunk], tokens: Sequence[int], sh
     return [el("div.sheet.reading", *children)]
 
 
-def _flowing(text: str) -> str:
+def flowing(text: str) -> str:
     """Return a page's text, of the same length, with a space for each line break that was only the end of a full line.
 
     The browser wraps lines of its own: both kinds of breaks together would leave every second line ragged.

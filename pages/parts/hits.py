@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from pages.parts import chunk_view, controls
 from pages.parts.safe_text import Node, el, visible
-from pages.parts.shared import duration, pages_text
+from pages.parts.shared import count, duration, pages_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rag import Workbench
-    from rag.types import Hit, SearchResult
+    from rag.types import Context, Hit, SearchResult
 
 _INDEX = {"chroma": "Chroma index", "exact": "exact search", "none": "keywords only"}
 
@@ -20,26 +22,33 @@ def settings_line(result: SearchResult) -> Node:
     """Return the settings and the time that made this result, so that a screenshot explains itself."""
     o = result.options
     weight = f" (semantic share {o.weight:.2f})" if o.mode == "hybrid" else ""
-    only = f" · {len(o.document_ids)} of its documents" if o.document_ids else ""
+    used = controls.active(o, controls.FILTERS)
+    only = f" · {count(used, 'filter')}" if used else ""
+    diverse = f" · diversity {o.mmr:.2f}" if o.mmr else ""
     timing = f"fetched in {duration(result.timings.get('total'))}, ranked in {result.timings.get('rank', 0):.1f} ms"
     return el(
         "div.meta",
         el("span.strong", f"{len(result.hits)} of {len(result.candidates)} candidates"),
-        el("span", f"{o.mode}{weight} · top {o.top_k} · threshold {result.threshold:.2f}"),
+        el("span", f"{o.mode}{weight} · top {o.top_k} · threshold {result.threshold:.2f}{diverse}"),
         el("span", f"{visible(result.collection.name, 40)}{only} · {_INDEX.get(result.used_index, result.used_index)}"),
         el("span", timing),
     )
 
 
-def cards(bench: Workbench, result: SearchResult, expected: frozenset[str] = frozenset()) -> list[Node]:
+def cards(
+    bench: Workbench,
+    result: SearchResult,
+    expected: frozenset[str] = frozenset(),
+    around: Mapping[str, Context] = MappingProxyType({}),
+) -> list[Node]:
     """Return hits, the threshold line, near misses: as many nodes as there are cards, plus the line.
 
-    `expected` has the ids of chunks that are labelled as answering the question.
+    `expected` has the ids of chunks that are labelled as answering the question, `around` the text that an opened card shows.
     """
     best_keyword = max((h.parts.keyword for h in result.candidates), default=0.0)
-    nodes = [_card(bench, hit, result, best_keyword, expected) for hit in result.hits]
+    nodes = [_card(bench, hit, result, best_keyword, expected, around.get(hit.chunk.id)) for hit in result.hits]
     nodes.append(_line(result))
-    nodes += [_card(bench, hit, result, best_keyword, expected) for hit in result.near_misses]
+    nodes += [_card(bench, hit, result, best_keyword, expected, around.get(hit.chunk.id)) for hit in result.near_misses]
     return nodes
 
 
@@ -53,7 +62,19 @@ def _line(result: SearchResult) -> Node:
     )
 
 
-def _card(bench: Workbench, hit: Hit, result: SearchResult, best_keyword: float, expected: frozenset[str]) -> Node:
+def short_text(hit: Hit) -> str:
+    """Return by how much a near miss missed: never "0.00 short", which would read as a hit."""
+    return f"{hit.short_by:.2f} short" if hit.short_by >= 0.005 else "just below"
+
+
+def _card(
+    bench: Workbench,
+    hit: Hit,
+    result: SearchResult,
+    best_keyword: float,
+    expected: frozenset[str],
+    around: Context | None,
+) -> Node:
     missed = hit.short_by > 0
     is_expected = hit.chunk.id in expected
     chunk = hit.chunk
@@ -63,7 +84,7 @@ def _card(bench: Workbench, hit: Hit, result: SearchResult, best_keyword: float,
         el("span.muted", pages_text(chunk.pages)),
         el("span.muted.clip", visible(chunk.heading, 90)) if chunk.heading else None,
         el("span.score", f"{hit.score:.2f}"),
-        el("span.chip.warn", f"{hit.short_by:.2f} short") if missed else None,
+        el("span.chip.warn", short_text(hit)) if missed else None,
         el("span.chip.good", "expected", title="Labelled in the question set as answering it") if is_expected else None,
     )
     body = el(
@@ -74,10 +95,26 @@ def _card(bench: Workbench, hit: Hit, result: SearchResult, best_keyword: float,
             el("span.fill.total", w=round(100 * hit.score, 1)),
             el("span.tick", l=round(100 * result.threshold, 1)),
         ),
-        el("div.reading", *marked(bench, chunk.text, result.terms)),
+        *_texts(bench, hit, result, around),
         el("div.parts", *_parts(hit, best_keyword), _actions(hit, is_expected)),
     )
     return el("div.card.miss" if missed else "div.card", el("span.place", str(hit.rank)), body, data_id=chunk.id)
+
+
+def _texts(bench: Workbench, hit: Hit, result: SearchResult, around: Context | None) -> list[Node]:
+    """Return the excerpt, which begins where the question's words are densest, and the whole with what stands around it."""
+    flow = chunk_view.flowing if hit.chunk.pages else str
+    text = flow(hit.chunk.text)
+    marks = bench.word_marks(text, result.terms)
+    start = bench.excerpt_start(text, marks)
+    excerpt = el("div.reading.excerpt", "… " if start else "", *_marked(text, marks, start))
+    before = flow(around.text[: hit.chunk.start - around.start]) if around else ""
+    after = flow(around.text[hit.chunk.end - around.start :]) if around else ""
+    whole = el(
+        "div.reading.whole",
+        el("span.around", before) if before.strip() else None, *_marked(text, marks), el("span.around", after) if after.strip() else None,
+    )  # fmt: skip
+    return [excerpt, whole]
 
 
 def _parts(hit: Hit, best_keyword: float) -> list[Node]:
@@ -102,18 +139,23 @@ def _actions(hit: Hit, is_expected: bool) -> Node:
     return el(
         "span.actions",
         el("button.link", label, data_pick=f"{verb}:{hit.chunk.id}"),
-        el("button.link", "More", data_toggle="card", aria_label="Show the whole text"),
+        el("button.link", "More", data_toggle="card", aria_label="Show the whole chunk and the text around it"),
         el("button.link", "Open", data_pick=hit.chunk.id, aria_label="Open in document"),
     )
 
 
 def marked(bench: Workbench, text: str, terms: Sequence[str]) -> list[Node | str]:
     """Return the text with the question's words marked, as children of an element."""
+    return _marked(text, bench.word_marks(text, terms))
+
+
+def _marked(text: str, marks: Sequence[tuple[int, int]], place: int = 0) -> list[Node | str]:
+    """Return the text from `place` on with these spans marked."""
     children: list[Node | str] = []
-    place = 0
-    for start, end in bench.word_marks(text, terms):
-        children += [text[place:start], el("mark", text[start:end])]
-        place = end
+    for start, end in marks:
+        if start >= place:
+            children += [text[place:start], el("mark", text[start:end])]
+            place = end
     return [*children, text[place:]]
 
 

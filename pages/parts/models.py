@@ -21,7 +21,7 @@ SETTING = "ask_model"
 OPEN = "ask.model.list"
 VISITOR = "visitor"
 EXTRACTS = GenerateOptions().model
-_PROMPT_OVERHEAD = 900  # tokens of rules, examples and question, beside the excerpts
+PROMPT_OVERHEAD = 900  # tokens of rules, examples and question, beside the excerpts
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,14 @@ def chosen(bench: Workbench, offered: list[Choice]) -> Choice:
     return found
 
 
+def answering(bench: Workbench) -> str:
+    """Return the model that would answer this visitor now, as `chosen`; for other pages, whose address does not name it."""
+    wanted = str(st.session_state.get(CHOSEN) or bench.catalog.setting(SETTING, "") or EXTRACTS)
+    if wanted == EXTRACTS:
+        return EXTRACTS
+    return wanted if any(c.name == wanted and not c.problem for c in choices(bench)) else EXTRACTS
+
+
 def choose(bench: Workbench, name: str) -> None:
     """Keep a choice: for this session, and as what the next one begins with."""
     st.session_state[CHOSEN] = name
@@ -111,7 +119,7 @@ def cost_line(bench: Workbench, target: Collection, now: Choice, excerpts: int) 
     """Return about what an answer will cost, before it is asked for."""
     if now.name == EXTRACTS:
         return "Extracts: free, nothing leaves this machine."
-    usd = bench.likely_usd(now.name, excerpts * target.options.chunk_size_tokens + _PROMPT_OVERHEAD, user=visitor())
+    usd = bench.likely_usd(now.name, excerpts * target.options.chunk_size_tokens + PROMPT_OVERHEAD, user=visitor())
     amount = "price unknown" if usd is None else "free" if usd == 0 else f"about {cost(usd)}"
     warnings = bench.budgets.warnings(now.name.partition("/")[0]) if usd != 0 else []
     return " ".join([f"{now.name}: {amount} for an answer from {count(excerpts, 'excerpt')}.", *warnings])

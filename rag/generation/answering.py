@@ -162,4 +162,5 @@ def _not_found(result: SearchResult) -> Iterator[Event]:
 
 def _miss(hit: Hit) -> str:
     page = f", page {hit.chunk.pages[0]}" if hit.chunk.pages else ""
-    return f"{hit.document_name}{page} ({hit.short_by:.2f} short)"
+    short = f"{hit.short_by:.2f} short" if hit.short_by >= 0.005 else "just below"
+    return f"{hit.document_name}{page} ({short})"

@@ -156,12 +156,12 @@ def test_files_that_cannot_go_in_are_told_at_once(visit: Visit) -> None:
 
 def test_full_lines_of_a_page_flow_on() -> None:
     """A line break of a PDF is drawn as a space after a full line, never at a short line, a list item or an empty line."""
-    from pages.parts.chunk_view import _flowing
+    from pages.parts.chunk_view import flowing
 
     full = "x" * 60
-    assert f"{full} and on\nshort" == _flowing(f"{full}\nand on\nshort")
+    assert f"{full} and on\nshort" == flowing(f"{full}\nand on\nshort")
     for kept in (f"{full}\n\nNext", f"{full}\n• item", f"{full}\n2. item", f"{full[1:]}\nshort"):
-        assert kept == _flowing(kept)
+        assert kept == flowing(kept)
 
 
 def test_a_hostile_name_stays_text(visit: Visit) -> None:
@@ -189,3 +189,20 @@ def test_a_report_that_nobody_saw_waits_for_the_next_visitor(visit: Visit) -> No
     rag.start_ingest(bench, [rag.Upload("tower.txt", TEXT)]).wait(60)
     assert "tower.txt added" in visit("documents").drawn("documents.report")
     assert not visit("documents").has("documents.report")
+
+
+def test_documents_are_tagged_together(visit_with_samples: Visit) -> None:
+    """What the chosen ones have in common is changed for all of them; what only some have, they keep."""
+    from pages.parts import tagging
+
+    page = visit_with_samples("documents")
+    first, second, third = page.bench.catalog.documents()
+    page.bench.catalog.set_tags(first.id, ["annual", "own"])
+    page.bench.catalog.set_tags(second.id, ["annual"])
+    chosen = [d for d in page.bench.catalog.documents() if d.id in (first.id, second.id)]
+    tags = {d.id: d.tags for d in chosen}
+    assert {first.id: ("annual", "own"), second.id: ("annual",)} == tags
+    tagging.change(page.bench, chosen, removed={"annual"}, added={"board"})
+    tags = {d.id: d.tags for d in page.bench.catalog.documents()}
+    assert {first.id: ("board", "own"), second.id: ("board",), third.id: ()} == tags
+    assert "board" in str(page.run().test.dataframe[0].value["Tags"].tolist())

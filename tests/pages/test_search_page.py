@@ -86,3 +86,83 @@ def test_an_overlong_question_is_a_sentence(visit_with_samples: Visit) -> None:
     """An expected failure is one sentence in a box."""
     page = visit_with_samples("search", q="word " * 5000)
     assert any("ask a shorter one" in sentence for sentence in page.boxes())
+
+
+# --- filters and the less usual settings ---
+
+
+def key_of(page: Any, field: str) -> str:
+    from pages.parts import controls
+
+    return controls.keys(page.bench.collection())[field]
+
+
+def test_a_filter_by_tag_and_by_pages_narrows_the_search(visit_with_samples: Visit) -> None:
+    """Only documents with the tag are left, then only chunks of those pages; the line above the hits counts the filters."""
+    page = visit_with_samples("search", q=QUESTION, t="0.1")
+    report = next(d for d in page.bench.catalog.documents() if d.name.endswith(".pdf"))
+    page.bench.catalog.set_tags(report.id, ["annual"])
+    results = page.pick(key_of(page, "tags"), ["annual"]).drawn("search.results")
+    assert ".md" not in results and "1 filter" in results
+    page.pick(key_of(page, "page_from"), 4)
+    assert "p. 3 " not in page.drawn("search.results") and "2 filters" in page.drawn("search.results")
+    assert "Filters · 2 in use" in [e.label for e in page.test.expander]
+    page.press("Clear filters")
+    assert "filter" not in page.drawn("search.results").partition("fetched")[0]
+
+
+def test_a_filter_that_nothing_passes_is_one_sentence(visit_with_samples: Visit) -> None:
+    """It says which filter it is and what to do; the question stays."""
+    page = visit_with_samples("search", q=QUESTION).pick("search.page_from", 900)
+    assert ["Nothing in 'main' passes the filter (pages 900 to the last); widen or clear it."] == page.boxes()
+    assert QUESTION == page.test.session_state["search.question"]
+
+
+def test_a_filter_embeds_the_question_only_once(visit_with_samples: Visit) -> None:
+    """Other candidates are fetched with the vector that is known: the ledger has the one search that was embedded."""
+    page = visit_with_samples("search", q=QUESTION)
+    page.pick("search.page_from", 2).pick("search.pool", 100.0).pick("search.exact", True)
+    assert "exact search" in page.drawn("search.results")
+    searches = [r for r in page.bench.ledger.records() if r.action == "search"]
+    assert 1 == sum(r.usage.input_tokens > 0 for r in searches)
+
+
+def test_the_address_carries_every_setting(visit_with_samples: Visit) -> None:
+    """A link sets filters and the less usual settings, too."""
+    page = visit_with_samples("search")
+    report = next(d for d in page.bench.catalog.documents() if d.name.endswith(".pdf"))
+    page.bench.catalog.set_tags(report.id, ["annual", "kept, twice"])
+    page = visit_with_samples(
+        "search", q=QUESTION, d="0.30", n="2", pool="80", exact="1", pf="2", pt="5", af="2020-01-02", tag="kept, twice"
+    )
+    from pages.parts import controls
+
+    kept = {name: page.test.session_state[key] for name, key in controls.keys(page.bench.collection()).items()}
+    assert (0.3, 2, 80, True, 2, 5, ["kept, twice"]) == tuple(
+        kept[n] for n in ("mmr", "neighbours", "pool", "exact", "page_from", "page_to", "tags")
+    )
+    assert "2020-01-02" == kept["added_from"].isoformat() and "diversity 0.30" in page.drawn("search.results")
+
+
+def test_it_says_what_would_be_sent(visit_with_samples: Visit) -> None:
+    """Chunks and tokens follow the sliders; extracts send nothing, and say so."""
+    page = visit_with_samples("search", q=QUESTION, t="0.1")
+    assert "6 chunks" in page.drawn("search.results") and "nothing is sent, $0" in page.drawn("search.results")
+    page.pick("search.top_k", 1.0)
+    assert "1 chunk , about" in page.drawn("search.results")
+    page.pick(threshold_key(page), 0.99)
+    assert "send nothing, $0" in page.drawn("search.results")
+
+
+def test_a_miss_is_never_zero_short(visit_with_samples: Visit) -> None:
+    """A candidate that misses by less than a hundredth is just below; no rounding makes it look like a hit."""
+    from dataclasses import replace
+
+    import rag
+    from pages.parts.hits import short_text
+
+    page = visit_with_samples("search", q=QUESTION)
+    hit = rag.search(page.bench, QUESTION).candidates[0]
+    assert ["just below", "just below", "0.01 short"] == [
+        short_text(replace(hit, short_by=by)) for by in (0.0001, 0.0049, 0.0051)
+    ]

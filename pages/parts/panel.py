@@ -1,0 +1,110 @@
+"""The widgets of the Search page's settings, grouped so that what is moved most stands first and the rest says whether it is in use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from pages.parts import controls
+from pages.parts.live_slider import live_slider
+from pages.parts.safe_text import visible
+from rag import Workbench
+
+if TYPE_CHECKING:
+    from rag.types import Collection
+
+
+def ranking(target: Collection) -> None:
+    """Draw what is moved most: mode, threshold, number, weight."""
+    key = controls.keys(target)["mode"]
+    modes = controls.modes(target)
+    if st.session_state.get(key) not in modes:
+        st.session_state[key] = modes[0]
+    mode = st.segmented_control(  # trusted: the names of modes are ours
+        "Mode", modes, required=True, format_func=str.capitalize, key=key, persist_state="session", width="stretch",
+    )  # fmt: skip
+    own = target.similarity_threshold
+    _slider("Threshold", target, "similarity_threshold", own, mark=own, mark_title="default of this collection")
+    _slider("Hits at most", target, "top_k")
+    _slider(
+        "Weight of meaning against words", target, "weight", mark=controls.BUILT_IN.weight, mark_title="default",
+        disabled=mode != "hybrid",
+    )  # fmt: skip
+
+
+def groups(bench: Workbench, target: Collection) -> None:
+    """Draw filters and the less usual settings, each folded away behind how many of them are in use."""
+    now = controls.current(target)
+    filters, more = controls.active(now, controls.FILTERS), controls.active(now, controls.MORE)
+    # The titles change while they are in use: the keys keep them open.
+    with st.expander(
+        f"Filters · {filters:d} in use" if filters else "Filters", icon=":material/filter_alt:", key="search.filters"
+    ):
+        _filters(bench, target, filters)
+    with st.expander(
+        f"More settings · {more:d} changed" if more else "More settings", icon=":material/tune:", key="search.more"
+    ):
+        _more(target)
+
+
+def _filters(bench: Workbench, target: Collection, in_use: int) -> None:
+    key = controls.keys(target)
+    names = {d.id: d.name for d in bench.catalog.documents(target.id)}
+    _only_known(key["document_ids"], names)
+    st.multiselect(
+        "Documents", list(names), key=key["document_ids"], format_func=lambda d: visible(names[d], 60),
+        placeholder="All documents", persist_state="session",
+    )  # fmt: skip
+    tags = bench.catalog.tags(target.id)
+    _only_known(key["tags"], tags)
+    st.multiselect(
+        "Tags", list(tags), key=key["tags"], format_func=lambda tag: f"{visible(tag, 40)} ({tags[tag]})", persist_state="session",
+        placeholder="Any" if tags else "No document has tags yet", disabled=not tags,
+        help="Documents with any of these. Tags are given on Documents: tick rows, then press Tags.",
+    )  # fmt: skip
+    first, last = st.columns(2, gap="small")
+    first.number_input(
+        "From page", 1, 100_000, value=None, key=key["page_from"], placeholder="first", persist_state="session"
+    )
+    last.number_input(
+        "To page", 1, 100_000, value=None, key=key["page_to"], placeholder="last", persist_state="session"
+    )
+    st.date_input("Added from", value=None, key=key["added_from"], format="YYYY-MM-DD", persist_state="session")
+    st.date_input("Added to", value=None, key=key["added_to"], format="YYYY-MM-DD", persist_state="session")
+    st.button(
+        "Clear filters", icon=":material/filter_alt_off:", key="search.clear", type="tertiary", disabled=not in_use,
+        on_click=_clear, args=(target,),
+    )  # fmt: skip
+
+
+def _more(target: Collection) -> None:
+    if target.embedding_model:
+        _slider("Diversity", target, "mmr", hint="Pushes back hits that repeat better ones")
+    _slider("Neighbouring chunks", target, "neighbours", hint="Read around an opened hit, at least one")
+    _slider("Candidates of each side", target, "pool", mark=controls.BUILT_IN.pool, mark_title="default")
+    if target.embedding_model:
+        st.toggle(
+            "Exact search", key=controls.keys(target)["exact"], persist_state="session",
+            help="Compares with every vector instead of asking the approximate index. Filtered questions always do.",
+        )  # fmt: skip
+
+
+def _clear(target: Collection) -> None:
+    for name in controls.FILTERS:
+        empty = getattr(controls.BUILT_IN, name)
+        st.session_state[controls.keys(target)[name]] = list(empty) if isinstance(empty, tuple) else empty
+
+
+def _only_known(key: str, known: Any) -> None:
+    """Take out of a choice what is there no more, such as a document that was deleted meanwhile."""
+    if key in st.session_state:
+        st.session_state[key] = [value for value in st.session_state[key] if value in known]
+
+
+def _slider(title: str, target: Collection, name: str, value: float | None = None, **looks: Any) -> None:
+    low, high, step = controls.SPANS[name]
+    first = getattr(controls.BUILT_IN, name) if value is None else value
+    live_slider(  # trusted: titles, hints and marks are written in this file
+        title, key=controls.keys(target)[name], low=low, high=high, step=step, value=first, **looks,
+    )  # fmt: skip
