@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts import gap_list, map_view, run_list, set_menu, shared, sweeps
+from pages.parts import answer_runs, gap_list, map_view, run_list, set_menu, shared, sweeps
 from rag import Workbench
 
 if TYPE_CHECKING:
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 VIEW = "experiments.view"
 _SAID = "experiments.said"
-_TITLES = {"sweep": "Sweep", "runs": "Runs", "map": "Map", "gaps": "Gaps"}
+_TITLES = {"sweep": "Sweep", "runs": "Runs", "answers": "Answers", "map": "Map", "gaps": "Gaps"}
 _SHOW: dict[str, Callable[[Workbench, Collection], dict[str, str]]] = {
     "sweep": sweeps.show,
     "runs": run_list.show,
+    "answers": answer_runs.show,
     "map": map_view.show,
     "gaps": gap_list.show,
 }
@@ -48,8 +49,10 @@ def _follow_link() -> None:
     linked = st.query_params.to_dict()
     if linked.get("view") in _TITLES and linked != st.session_state.get(_SAID):
         st.session_state[VIEW] = linked["view"]
-        for key in (sweeps.SWEEP, run_list.FIRST, run_list.SECOND, run_list.QUESTION):
-            st.session_state.pop(key, None)
+        for key in (sweeps.SWEEP, run_list.FIRST, run_list.SECOND, answer_runs.RUN, map_view.QUESTION):
+            st.session_state.pop(key, None)  # each is taken from the address where it is drawn
+        for key in (run_list.QUESTION, answer_runs.QUESTION):
+            st.session_state[key] = linked.get("question", "")
     st.session_state.setdefault(VIEW, "sweep")
 
 

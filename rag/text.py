@@ -227,3 +227,16 @@ def _lead(text: str, at: int) -> int:
 
 
 _SENTENCE_BREAK = re.compile(r"[.!?;:][\"'”’»)\]]*\s+|\n\s*")
+
+
+_NOT_THERE = re.compile(
+    r"\b(?:excerpts?|documents?|sources?|passages?|context|texts?|information)\b[^.]{0,60}\b(?:(?:do|does|did)(?: not|n[’']t)|not|no|nothing|silent)\b|"
+    r"\b(?:no|not) (?:\w+ ){0,3}(?:information|mention|details?|found|given|stated|mentioned|specified|provided)\b[^.]{0,60}"
+    r"\b(?:excerpts?|documents?|sources?|passages?|context|here)\b|\bnot found in these documents\b|\bi (?:do not|don[’']t|could not|cannot|can[’']t) (?:know|find|say|tell)\b",
+    re.IGNORECASE,
+)
+
+
+def says_not_there(sentence: str) -> bool:
+    """Tell whether a sentence says that the documents do not say something, in the words that models use for it."""
+    return bool(_NOT_THERE.search(sentence))

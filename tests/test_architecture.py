@@ -30,6 +30,7 @@ NOUNS = {"rag", "rag.types", "rag.errors"}
 THROUGH_THE_FACADE = {
     "rag/generation/research.py": "a model that searches by itself does it by the same search",
     "rag/generation/conversation.py": "ask is search, then generate; the facade is imported inside the function",
+    "rag/evaluation/answers.py": "answers are measured as Ask gives them: search, then generate",
     "rag/evaluation/gathering.py": "a question set is searched by the same fetch as one question",
     "rag/evaluation/variants.py": "a sweep cuts documents by the same rules as a preview",
 }

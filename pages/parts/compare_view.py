@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     Texts = Callable[[str, int, int], tuple[str, str]]
     """Takes document id, start and end; returns the document's name and the text."""
 
-_FIGURES = ("answered", "hit@1", "hit@5", "recall@10", "mrr", "ndcg@10", "evidence@4k", "rejected", "auroc")
+_FIGURES = (
+    "correct",
+    "supported",
+    "answered",
+    "hit@1",
+    "hit@5",
+    "recall@10",
+    "mrr",
+    "ndcg@10",
+    "evidence@4k",
+    "rejected",
+    "auroc",
+)
 _WORDS = {"answered": "answered", "missed": "missed", "wrongly_answered": "wrongly answered", "rejected": "rejected"}
 _MOST_RUNS = 60
 _MOST_QUESTIONS = 300
@@ -113,7 +125,7 @@ def _head(name: str, info: RunInfo) -> Node:
 
 def figures(found: Comparison) -> Node:
     """Return a column a measure: both values, and the difference with its interval."""
-    shown = [name for name in _FIGURES if not math.isnan(found.differences[name].value)]
+    shown = [name for name in _FIGURES if name in found.differences and not math.isnan(found.differences[name].value)]
     return el("div.facts.tuned", *(_figure(found, name) for name in shown))
 
 
@@ -132,7 +144,7 @@ def _figure(found: Comparison, name: str) -> Node:
         else f"{scale * by.low:+.0f} to {scale * by.high:+.0f}"
     )
     verdict = "" if math.isnan(by.low) else "" if sure else " · within noise"
-    measure = rag.evaluation.MEASURES[name]
+    measure = (rag.evaluation.ANSWER_MEASURES | rag.evaluation.MEASURES)[name]
     return el(
         "div.fact", el("span.name", measure.title),
         el("span.value", _value(second, name), el(look, change.replace("-", "−"), title="second minus first, on the questions of both")),

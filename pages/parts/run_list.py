@@ -175,7 +175,7 @@ def _side_by_side(bench: Workbench, infos: Mapping[str, RunInfo]) -> dict[str, s
         change = next((each for each in found.questions if each.question.id == opened), None)
         if change is not None:
             draw(compare_view.detail(change, _Texts(bench)), key="runs.detail")
-    return {**address, "question": opened}
+    return {**address, "question": str(st.session_state.get(QUESTION) or "")}
 
 
 def _settle(infos: Mapping[str, RunInfo]) -> None:
@@ -192,11 +192,10 @@ def _open(value: str) -> None:
 
 
 def _opened(found: Comparison) -> str:
-    """Return the question to show: the one pressed, the one of the address, else the first that came out otherwise."""
-    known = {each.question.id for each in found.questions}
-    for wanted in (st.session_state.get(QUESTION), st.query_params.get("question")):
-        if wanted in known:
-            return str(wanted)
+    """Return the question to show: the one pressed, else the first that came out otherwise."""
+    pressed = st.session_state.get(QUESTION)
+    if any(each.question.id == pressed for each in found.questions):
+        return str(pressed)
     changed = (each for each in found.questions if each.verdict != "same")
     moved = (each for each in found.questions if any(hit.change != "stayed" for hit in each.hits))
     return (next(changed, None) or next(moved, None) or found.questions[0]).question.id

@@ -5,6 +5,7 @@ rescore(pool, options).figures["ndcg@10"]          # every slider from here on i
 recommend(pool, options).sentence                  # a threshold, or why the labels carry none
 """
 
+from rag.evaluation.answers import AnswerPlan, plan_answers, resume_answers, start_answers
 from rag.evaluation.choosing import sweep_table
 from rag.evaluation.comparing import Comparison, HitChange, QuestionChange, compare
 from rag.evaluation.gaps import Gap, gaps, settle_gap
@@ -13,7 +14,7 @@ from rag.evaluation.grid import Setting, SweepGrid
 from rag.evaluation.importing import Imported, import_qrels, import_questions
 from rag.evaluation.labels import evidence_of, evidence_states, find_again, label_question
 from rag.evaluation.mapping import CollectionMap, map_collection, project_question, umap_is_installed
-from rag.evaluation.measures import MEASURES, Measure
+from rag.evaluation.measures import ANSWER_MEASURES, MEASURES, Measure
 from rag.evaluation.nearly import NearMiss, Remedy, near_misses
 from rag.evaluation.pool import Pool
 from rag.evaluation.running import fingerprint, keep_run
@@ -26,7 +27,9 @@ from rag.store.question_sets import QuestionSets, new_question
 from rag.store.runs import Runs, Sweep
 
 __all__ = [
+    "ANSWER_MEASURES",
     "MEASURES",
+    "AnswerPlan",
     "CollectionMap",
     "Comparison",
     "Curve",
@@ -63,12 +66,15 @@ __all__ = [
     "map_collection",
     "near_misses",
     "new_question",
+    "plan_answers",
     "plan_sweep",
     "project_question",
     "recommend",
     "rescore",
+    "resume_answers",
     "resume_sweep",
     "settle_gap",
+    "start_answers",
     "start_sweep",
     "sweep_result",
     "sweep_table",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from rag.evaluation.intervals import difference
-from rag.evaluation.measures import MEASURES, Floats, auroc
+from rag.evaluation.measures import ANSWER_MEASURES, MEASURES, Floats, auroc
 from rag.types import Figure, LabelledQuestion, Outcome, QuestionScore, Run, ScoredHit
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ def values_of(scores: list[QuestionScore], measure: str) -> Floats:
 
 def _differences(pairs: list[tuple[QuestionScore, QuestionScore]]) -> dict[str, Figure]:
     old, new = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    made = {name: difference(values_of(new, name), values_of(old, name)) for name in MEASURES if name != "auroc"}
+    names = [*ANSWER_MEASURES, *(name for name in MEASURES if name != "auroc")]
+    made = {name: difference(values_of(new, name), values_of(old, name)) for name in names}
     return made | {"auroc": _auroc_difference(old, new)}
 
 
@@ -105,6 +106,7 @@ def _auroc_difference(old: list[QuestionScore], new: list[QuestionScore]) -> Fig
     """Return the difference without an interval: the two are of pairs of questions, not of questions."""
     values = []
     for scores in (old, new):
+        scores = [score for score in scores if score.question.label != "adversarial"]
         best = np.array([score.best_score for score in scores], np.float64)
         inside = np.array([score.question.label == "evidence" for score in scores], np.bool_)
         values.append(auroc(best[inside], best[~inside]))

@@ -51,6 +51,17 @@ MEASURES: dict[str, Measure] = {
 """By the key that figures are kept under; the character measures ignore evidence that is a page."""
 
 
+ANSWER_MEASURES: dict[str, Measure] = {
+    "correct": Measure(
+        "Correct answers",
+        "Answers that cite the expected evidence and contradict no figure of it, or say that the documents do not answer where they do not.",
+        "both",
+    ),
+    "supported": Measure("Supported", "Sentences of an answer that its citations support.", "both"),
+}
+"""Of runs in which a model answered."""
+
+
 def hit_at(found: Flags, k: int) -> Floats:
     """Return 1 where any of the first `k` hits is right."""
     return np.asarray(found[:, :k].any(axis=(1, 2)), np.float64)

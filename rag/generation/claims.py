@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from rag.generation.markers import NOT_SENT, SHOWN
-from rag.text import sentences
+from rag.text import says_not_there, sentences
 
 Span = tuple[int, int]
 
@@ -46,12 +46,6 @@ _BOILERPLATE = re.compile(
     r"please|sure|certainly|of course|yes|no|note that (?:i|the excerpts)|the following|these are|this (?:answer|summary)|if you|would you|feel free|sources?:|references?:)\b.{0,60}"
     r"|(?:based on|according to) the (?:\w+ )?(?:excerpts?|documents?|sources?|passages?|context|information)\b[^.]{0,30})[.:!,]?\s*\Z",
     re.IGNORECASE | re.DOTALL,
-)
-_NOT_THERE = re.compile(
-    r"\b(?:excerpts?|documents?|sources?|passages?|context|texts?|information)\b[^.]{0,60}\b(?:(?:do|does|did)(?: not|n[’']t)|not|no|nothing|silent)\b|"
-    r"\b(?:no|not) (?:\w+ ){0,3}(?:information|mention|details?|found|given|stated|mentioned|specified|provided)\b[^.]{0,60}"
-    r"\b(?:excerpts?|documents?|sources?|passages?|context|here)\b|\bnot found in these documents\b|\bi (?:do not|don[’']t|could not|cannot|can[’']t) (?:know|find|say|tell)\b",
-    re.IGNORECASE,
 )
 _TELLS = re.compile(r"[^\W\d_]{2,}|\d")
 
@@ -131,4 +125,4 @@ def needs_no_source(said: str) -> bool:
     """Tell whether a sentence says nothing that a document could support: an introduction, a question, or that nothing was found."""
     if not _TELLS.search(said) or said.rstrip().endswith(("?", ":")):
         return True
-    return bool(_BOILERPLATE.match(said) or _NOT_THERE.search(said))
+    return bool(_BOILERPLATE.match(said) or says_not_there(said))

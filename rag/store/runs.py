@@ -64,6 +64,17 @@ class Runs:
             connection.execute(sa.insert(runs).values(**row))
         return Run(info, run.questions)
 
+    def save(self, run: Run) -> None:
+        """Keep a run anew that grew since `add`. Raises `QuestionSetError` when it was deleted meanwhile."""
+        row = {
+            "about": _INFO.dump_python(run.info, mode="json"),
+            "scores": zlib.compress(_SCORES.dump_json(run.questions), 3),
+        }
+        with self._engine.begin() as connection:
+            changed = connection.execute(sa.update(runs).where(runs.c.id == run.info.id).values(**row))
+        if not changed.rowcount:
+            raise QuestionSetError("This run was deleted; start it again.")
+
     def get(self, run_id: str) -> Run:
         """Return a run with its questions. Raises `QuestionSetError` when it is gone or was kept by another version."""
         with self._engine.connect() as connection:

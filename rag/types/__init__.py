@@ -42,6 +42,8 @@ from rag.types.documents import (
     Upload,
 )
 from rag.types.evaluation import (
+    AnswerScore,
+    AnswerVerdict,
     Evidence,
     EvidenceState,
     FeedbackItem,
@@ -84,6 +86,8 @@ from rag.types.usage import (
 
 __all__ = [
     "Answer",
+    "AnswerScore",
+    "AnswerVerdict",
     "Calibration",
     "Candidates",
     "CheckEvent",

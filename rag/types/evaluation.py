@@ -112,6 +112,39 @@ class ScoredHit:
     is_right: bool
 
 
+AnswerVerdict = Literal["correct", "elsewhere", "contradicted", "not_found", "rejected", "made_up", "failed"]
+"""Of a question with evidence: `correct` cites the expected evidence and contradicts no figure of what it cites; `elsewhere` cites
+other places; `contradicted` has a figure that its source gives otherwise; `not_found` says that it is not there. Of one without:
+`rejected` says so, `made_up` answers it. `failed`: there is no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerScore:
+    """What a model answered to one question of a set, and what was checked in it."""
+
+    verdict: AnswerVerdict
+    text: str = field(default="", repr=False)
+    sentences: int = 0
+    sentences_supported: int = 0
+    figures: int = 0
+    figures_supported: int = 0
+    citations: int = 0
+    citations_right: int = 0
+    """Those into a chunk that holds expected evidence."""
+    cost_usd: float | None = None
+    """None is unknown; 0 for a local model, and for one taken from the cache."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    duration_ms: float | None = None
+    cached: bool = False
+    note: str = ""
+    """Why there is no answer, or how it came about."""
+
+    @property
+    def is_correct(self) -> bool:
+        return self.verdict in ("correct", "rejected")
+
+
 @dataclass(frozen=True, slots=True)
 class QuestionScore:
     """How a search did on one question."""
@@ -122,7 +155,9 @@ class QuestionScore:
     best_score: float
     """Highest match score of any candidate; 0 without candidates."""
     values: dict[str, float] = field(default_factory=dict)
-    """By the names of `rag.evaluation.MEASURES`: those that apply to the question."""
+    """By the names of `rag.evaluation.MEASURES` and `ANSWER_MEASURES`: those that apply to the question."""
+    answer: AnswerScore | None = None
+    """When a model was asked as well."""
 
     @property
     def right_rank(self) -> int | None:
@@ -161,9 +196,15 @@ class RunInfo:
     """The sweep that it is a part of."""
     costs: dict[str, float] = field(default_factory=dict)
     """What the setting costs: context_characters (mean a question), chunks, embedded_tokens (whole collection),
-    latency_ms (mean a question), and cost_usd (embedding the collection) where it is known."""
+    latency_ms (mean a question), and cost_usd (embedding the collection) where it is known. Of answers: answers_usd (all), answer_usd
+    (mean) and correct_usd (for each correct one), as far as they were paid for and their price is known; unknown_costs; cached;
+    answer_ms (mean)."""
     profile: str = ""
     """Name of the profile that the options were taken from, as it was then; empty for options of no profile."""
+    answered_by: str = ""
+    """PROVIDER/MODEL that answered the questions; empty for a run of search alone."""
+    pending: int = 0
+    """Questions that it has not answered yet: the run was stopped, and can go on."""
 
 
 @dataclass(frozen=True, slots=True)

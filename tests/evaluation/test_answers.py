@@ -1,0 +1,177 @@
+"""Answers of a set are judged by its labels and their checks, kept as they come, and gone on with after a stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from made_pools import QUESTIONS
+
+import rag
+from rag import Upload, Workbench
+from rag.errors import QuestionSetError
+from rag.evaluation import QuestionSets, Runs, compare, import_questions, plan_answers, resume_answers, start_answers
+from rag.evaluation.answers import MOST_FAILURES, score_answer
+from rag.types import (
+    Answer,
+    Citation,
+    FigureCheck,
+    LabelledQuestion,
+    QuestionSet,
+    Run,
+    SearchOptions,
+    SentenceCheck,
+    Usage,
+)
+from tests.faultserver import FaultServer
+
+QUESTION = "Why was turbine 3 out of service and for how long?"
+CITED = "The gearbox of turbine 3 failed [1]."
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as server:
+        yield server
+
+
+@pytest.fixture
+def asked(bench: Workbench, samples: list[Upload], server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> QuestionSet:
+    """The samples with six of their questions, four with evidence and two without, and a provider with prices."""
+    monkeypatch.setenv("FAULT_KEY", "sk-test-0123456789abcd")
+    rag.ingest(bench, samples)
+    (bench.data_dir / "prices.toml").write_text('["fault/ok"]\ninput = 1.0\noutput = 2.0\n', encoding="utf-8")
+    gateway = bench.gateway
+    models = ("ok", "401", "slow?s=0.4;ok", "ok;cut;ok", "unpriced")
+    gateway.book.add(gateway.configure("fault", base_url=server.openai_url, key_env="FAULT_KEY", models=models))
+    found = import_questions(bench, "questions.jsonl", QUESTIONS.read_bytes()).questions
+    chosen = [q for q in found if q.label == "evidence"][:4] + [q for q in found if q.label == "absent"][:2]
+    return QuestionSets(bench.catalog.engine).create("six", chosen)
+
+
+def answered(bench: Workbench, asked: QuestionSet, model: str, **rest: object) -> Run:
+    job = start_answers(bench, asked, model=model, **rest)  # type: ignore[arg-type]
+    assert job.wait(60)
+    assert job.result is not None, job.error
+    return Runs(bench.catalog.engine).get(job.subject)
+
+
+def verdicts(run: Run) -> list[str]:
+    return [score.answer.verdict if score.answer else "" for score in run.questions]
+
+
+def test_extracts_are_measured_for_free(bench: Workbench, asked: QuestionSet) -> None:
+    """They quote the expected places, say of the others that they are not there, and cost nothing; the plan said so."""
+    plan = plan_answers(bench, asked)
+    assert (6, 4, 0.0, 0) == (plan.questions, plan.to_ask, plan.cost_usd, plan.input_tokens)
+    run = answered(bench, asked, "local/extractive")
+    assert ["rejected", "rejected"] == verdicts(run)[4:] and verdicts(run)[:4].count("correct") >= 3
+    assert 6 == run.info.figures["correct"].questions and 0.0 == run.info.costs["correct_usd"]
+    assert ("local/extractive", 0) == (run.info.answered_by, run.info.pending)
+
+
+def test_a_model_is_measured_with_what_a_correct_answer_costs(
+    bench: Workbench, asked: QuestionSet, server: FaultServer
+) -> None:
+    """Only questions with hits are asked; cost over correct answers is that of all answers that were paid."""
+    server.replies["ok"] = [CITED]
+    plan = plan_answers(bench, asked, model="fault/ok")
+    assert plan.cost_usd is not None and 0 < plan.cost_usd < 0.1 and plan.seconds is None and plan.input_tokens > 4000
+    run = answered(bench, asked, "fault/ok")
+    assert 4 == len(server.exchanges) and 2 == verdicts(run).count("rejected")
+    paid = sum(score.answer.cost_usd or 0.0 for score in run.questions if score.answer)
+    correct = sum(score.answer.is_correct for score in run.questions if score.answer)
+    assert paid > 0 and paid / correct == pytest.approx(run.info.costs["correct_usd"])
+    again = answered(bench, asked, "fault/ok")
+    assert 4 == len(server.exchanges) and 4 == again.info.costs["cached"]
+    assert "correct" in compare(run, again).differences and 0 == compare(run, again).differences["correct"].value
+    assert verdicts(run) == verdicts(again)
+
+
+def test_an_unknown_price_stays_unknown(bench: Workbench, asked: QuestionSet, server: FaultServer) -> None:
+    """Without a price there is no cost of a correct answer, not a free one."""
+    server.replies["unpriced"] = [CITED]
+    assert plan_answers(bench, asked, model="fault/unpriced").cost_usd is None
+    costs = answered(bench, asked, "fault/unpriced", use_cache=False).info.costs
+    assert 4 == costs["unknown_costs"] and "correct_usd" not in costs
+
+
+def test_a_wrong_key_is_not_tried_for_every_question(bench: Workbench, asked: QuestionSet, server: FaultServer) -> None:
+    """After some failures in a row the run ends with the provider's sentence, and can go on."""
+    job = start_answers(bench, asked, model="fault/401")
+    job.wait(60)
+    assert "failed" == job.state and "rejected" in job.error and "go on from there" in job.error
+    run = Runs(bench.catalog.engine).get(job.subject)
+    assert run.info.pending >= 4 and verdicts(run).count("failed") >= MOST_FAILURES
+
+
+def test_a_stopped_run_goes_on(bench: Workbench, asked: QuestionSet, server: FaultServer) -> None:
+    """What was answered before the stop is kept and not asked again."""
+    model = "slow?s=0.4;ok"
+    server.replies[model] = [CITED]
+    job = start_answers(bench, asked, model=f"fault/{model}", use_cache=False)
+    while job.progress.unit != "answers" or job.progress.done < 1:
+        time.sleep(0.02)
+        assert job.running
+    job.stop()
+    assert job.wait(30) and "stopped" == job.state
+    before = Runs(bench.catalog.engine).get(job.subject)
+    done = [score.question.id for score in before.questions if score.answer]
+    assert 0 < len(done) and before.info.pending == 6 - len(done)
+    again = resume_answers(bench, job.subject)
+    assert again.wait(60) and again.result is not None, again.error
+    after = Runs(bench.catalog.engine).get(job.subject)
+    assert 0 == after.info.pending and 6 == sum(score.answer is not None for score in after.questions)
+    kept = {s.question.id: s.answer for s in before.questions if s.answer}
+    assert kept == {s.question.id: s.answer for s in after.questions if s.question.id in kept}
+
+
+def test_a_changed_collection_is_not_gone_on_with(bench: Workbench, asked: QuestionSet) -> None:
+    """Answers from before and after a new document would not compare."""
+    run = answered(bench, asked, "local/extractive")
+    rag.ingest(bench, [Upload("more.txt", b"Another document about something else. " * 20)])
+    with pytest.raises(QuestionSetError, match="has changed since this run began"):
+        resume_answers(bench, run.info.id)
+
+
+def test_a_deleted_run_is_gone(bench: Workbench, asked: QuestionSet) -> None:
+    """A run that was deleted while it was being answered is not made anew behind the user's back."""
+    run = answered(bench, asked, "local/extractive")
+    Runs(bench.catalog.engine).delete([run.info.id])
+    with pytest.raises(QuestionSetError, match="was deleted"):
+        Runs(bench.catalog.engine).save(run)
+
+
+def answer(bench: Workbench, text: str, *, verdict: str = "supported", finish: str = "complete") -> Answer:
+    """Return an answer that cites the best hit, with one figure of that verdict."""
+    hit = rag.search(bench, QUESTION, options=SearchOptions(similarity_threshold=0.0)).hits[0]
+    citation = Citation(1, hit, hit.chunk.text, hit.chunk.start, hit.chunk.end, hit.chunk.pages)
+    check = SentenceCheck(0, len(text), "supported", figures=(FigureCheck(0, 1, "9", "number", verdict),))  # type: ignore[arg-type]
+    return Answer(text, (citation,), bool(text), "m/x", finish, Usage(), None, checks=(check,))  # type: ignore[arg-type]
+
+
+def test_answers_are_judged_by_the_labels(bench: Workbench, samples: list[Upload]) -> None:
+    """The same answer is right or wrong by what the question expects, what it cites and what its figures say."""
+    rag.ingest(bench, samples)
+    good = answer(bench, "The gearbox failed [1].")
+    hit = good.citations[0].hit
+    evidence = rag.evaluation.evidence_of(hit)
+    here = LabelledQuestion("q", QUESTION, "evidence", (evidence,))
+    there = replace(here, evidence=(replace(evidence, document_id="another"),))
+    absent = LabelledQuestion("q", QUESTION, "absent")
+    silent = answer(bench, "The documents do not say why the turbine stopped. The gearbox is mentioned [1].")
+    wrong = answer(bench, "It was 9 weeks [1].", verdict="contradicted")
+    failed = answer(bench, "", finish="failed")
+    cases = [
+        (here, good),
+        (there, good),
+        (absent, good),
+        (here, silent),
+        (absent, silent),
+        (here, wrong),
+        (here, failed),
+    ]
+    expected = ["correct", "elsewhere", "made_up", "not_found", "rejected", "contradicted", "failed"]
+    assert expected == [score_answer(question, each).verdict for question, each in cases]
