@@ -28,6 +28,22 @@ _COLUMNS = (
 )  # fmt: skip
 _usage = sa.table("usage", *(sa.column(name) for name in _COLUMNS))
 
+_CLOSED_WITH = (
+    "status", *_TOKENS, "estimated", "cost_usd", "price_source", "ttft_ms", "duration_ms", "cached", "request_id", "error_kind",
+    "estimated_cost_usd", "unit_price",
+)  # fmt: skip
+# Made once: a question writes a row of its own, and making the statements took longer than running them. RETURNING, for a table
+# without a declared key gives no inserted id.
+_INSERT = sa.insert(_usage).returning(_usage.c.id)
+_CLOSE = (
+    sa.update(_usage)
+    .where(_usage.c.id == sa.bindparam("row_id"))
+    .values(
+        {name: sa.bindparam(name) for name in _CLOSED_WITH}
+        | {"items": sa.func.coalesce(sa.bindparam("new_items"), _usage.c["items"])}
+    )
+)
+
 
 @dataclass(slots=True)
 class Call:
@@ -92,14 +108,12 @@ class Ledger:
             "request_id": "",
             "error_kind": "",
         }
-        # RETURNING, for a table without a declared key gives no inserted id
-        insert = sa.insert(_usage).values(row).returning(_usage.c.id)
         if admit is None:
             with self._engine.begin() as connection:
-                return int(connection.execute(insert).scalar_one())
+                return int(connection.execute(_INSERT, row).scalar_one())
         with self._admitting, self._engine.connect().execution_options(alone=True) as connection, connection.begin():
             admit()
-            return int(connection.execute(insert).scalar_one())
+            return int(connection.execute(_INSERT, row).scalar_one())
 
     def finish(
         self,
@@ -136,10 +150,8 @@ class Ledger:
             "estimated_cost_usd": estimated_cost_usd,
             "unit_price": unit_price,
         }
-        if items is not None:
-            values["items"] = items
         with self._engine.begin() as connection:
-            connection.execute(sa.update(_usage).where(_usage.c.id == id).values(values))
+            connection.execute(_CLOSE, {**values, "new_items": items, "row_id": id})
 
     @contextmanager
     def measure(self, action: str, provider: str, model: str, *, items: int = 0) -> Iterator[Call]:
