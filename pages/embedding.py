@@ -8,14 +8,14 @@ import pandas as pd
 import streamlit as st
 
 import rag
-from pages.parts import job_view, reports, shared
+from pages.parts import embedding_models, job_view, reports, shared
 from pages.parts.safe_text import draw, el, label, say, visible
 from rag import ChunkOptions, RagError, Workbench
 
 if TYPE_CHECKING:
     from rag.types import Collection, Health
 
-_WORK = ("ingest", "build", "rebuild")  # jobs that a collection cannot be deleted, filled or rebuilt beside
+_WORK = ("ingest", "build", "rebuild", "measure")  # jobs that a collection cannot be deleted, filled or rebuilt beside
 KEYWORDS_ONLY = "none (keyword search only)"
 
 
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def _jobs(bench: Workbench) -> None:
-    for kind in ("build", "rebuild"):
+    for kind in ("build", "rebuild", "measure"):
         job = job_view.latest(bench, kind)
         if job is None:
             continue
@@ -42,6 +42,8 @@ def _jobs(bench: Workbench) -> None:
             continue
         if job.error:
             say("error" if job.state == "failed" else "warning", job.error)
+        elif kind == "measure":
+            say("success", str(job.result))
         elif job.result is not None:
             reports.show(job.result, key=f"collections.report.{kind}")
         else:
@@ -80,9 +82,17 @@ def _overview(known: list[Collection]) -> None:
 
 def _details(bench: Workbench, chosen: Collection) -> None:
     st.subheader(label(chosen.name, 60))
-    _health(_checked(bench, chosen), chosen, rebuilding=bool(bench.jobs.running("rebuild")))
+    _health(
+        _checked(bench, chosen),
+        chosen,
+        bench.catalog.revision(chosen.id),
+        rebuilding=bool(bench.jobs.running("rebuild")),
+    )
     waiting = len(bench.catalog.documents()) - chosen.documents
     busy = _busy(bench, chosen)
+    embedding_models.threshold(bench, chosen)
+    if waiting > 0:
+        embedding_models.missing_cost(bench, chosen)
     with st.container(horizontal=True):
         if waiting > 0:
             st.button(
@@ -93,6 +103,7 @@ def _details(bench: Workbench, chosen: Collection) -> None:
             "Rebuild the index", icon=":material/build:", on_click=_run, args=(rag.rebuild_index, bench), disabled=bool(busy),
             help=label(busy, 200) if busy else "Builds Chroma anew from the vectors in the catalog; nothing is embedded again. Searching goes on meanwhile.",
         )  # fmt: skip
+        embedding_models.actions(bench, chosen, busy, _run)
         if st.button(
             "Delete…", icon=":material/delete:", key="collection.delete", disabled=bool(busy), help=label(busy, 200)
         ):
@@ -117,7 +128,7 @@ def _checked(bench: Workbench, chosen: Collection) -> Health:
     return health
 
 
-def _health(health: Health, chosen: Collection, *, rebuilding: bool) -> None:
+def _health(health: Health, chosen: Collection, revision: int, *, rebuilding: bool) -> None:
     if rebuilding:
         state = el("span.chip", "being rebuilt: answers come from exact search")
     else:
@@ -137,6 +148,7 @@ def _health(health: Health, chosen: Collection, *, rebuilding: bool) -> None:
                     ("waiting", health.pending),
                 )
             ),
+            embedding_models.recall_fact(chosen, revision),
         ),
         key="collections.health",
     )
@@ -183,25 +195,28 @@ def _build(bench: Workbench) -> None:
     if not documents:
         shared.empty_state("No documents to build from", "Add some on Documents first.", key="build.empty")
         return
-    with st.form("build", border=True):
-        name = st.text_input("Name", placeholder="small chunks", max_chars=60)
-        size = st.slider("Chunk size", 40, 400, 200, 10, format="%d tokens")
-        overlap = st.slider("Overlap", 0, 100, 0, 5, format="%d tokens", help="At most half of the chunk size.")
-        model = st.selectbox("Embedding model", _models(bench))
+    with st.container(border=True, key="build"):
+        name = st.text_input("Name", placeholder="small chunks", max_chars=60, key="build.name")
+        left, right = st.columns(2)
+        size = left.slider("Chunk size", 40, 400, 200, 10, format="%d tokens", key="build.size")
+        overlap = right.slider(
+            "Overlap", 0, 100, 0, 5, format="%d tokens", key="build.overlap", help="At most half of the chunk size."
+        )
+        offered, problems = embedding_models.offered(bench)
+        model = st.selectbox(
+            "Embedding model", [*offered, KEYWORDS_ONLY], format_func=lambda m: visible(m, 80), key="build.model"
+        )
         only = st.multiselect(
             "Documents",
             list(documents),
             format_func=lambda d: visible(documents[d], 60),
             placeholder="All of the library",
+            key="build.documents",
         )
-        if st.form_submit_button("Build", type="primary", icon=":material/construction:"):
-            _start_build(
-                bench, name.strip(), ChunkOptions(size, min(overlap, size // 2)), model, only or list(documents)
-            )
-
-
-def _models(bench: Workbench) -> list[str]:
-    return [m.name for m in bench.models() if m.kind == "embedding" and not m.problem] + [KEYWORDS_ONLY]
+        options, ids = ChunkOptions(size, min(overlap, size // 2)), only or list(documents)
+        embedding_models.describe(bench, "" if model == KEYWORDS_ONLY else model, options, ids, problems)
+        if st.button("Build", type="primary", icon=":material/construction:"):
+            _start_build(bench, name.strip(), options, model, ids)
 
 
 def _start_build(bench: Workbench, name: str, options: ChunkOptions, model: str, ids: list[str]) -> None:
@@ -210,7 +225,8 @@ def _start_build(bench: Workbench, name: str, options: ChunkOptions, model: str,
         return
     chosen = "" if model == KEYWORDS_ONLY else model
     try:
-        job = rag.build_collection(bench, name, options=options, embedding_model=chosen, document_ids=ids)
+        with st.spinner("Asking the model …" if embedding_models.is_remote(chosen) else "Starting …"):
+            job = rag.build_collection(bench, name, options=options, embedding_model=chosen, document_ids=ids)
     except RagError as error:
         say("warning", error)
         return

@@ -12,15 +12,15 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rag import providers
+from rag.embedders import Embedders
 from rag.errors import (
     CollectionExistsError,
     CollectionNotFoundError,
-    EmbeddingModelMismatchError,
     ModelUnavailableError,
     StoreReadOnlyError,
 )
@@ -97,7 +97,7 @@ class Workbench:
         """None when opened for reading: only the owner of the folder touches the index."""
         self._tables: Recent[str, VectorTable] = Recent(4)
         self._gateway: Gateway | None = None
-        self._remote_embedders: Recent[tuple[str, str, str], Embedder] = Recent(16)
+        self.embedders = Embedders(catalog, settings, lambda: self.gateway, read_only=lock is None)
         self._gateway_lock = threading.Lock()
 
     @classmethod
@@ -172,12 +172,15 @@ class Workbench:
     ) -> Collection:
         """Make an empty collection. `embedding_model` None takes the local one if it is installed, "" is keyword search only.
 
-        Raises `CollectionExistsError` and `ModelUnavailableError`.
+        A remote model whose dimension is not known is asked for it. Raises `CollectionExistsError`, `ModelUnavailableError`
+        and `ProviderError`.
         """
         self.require_writable()
         if embedding_model is None:
             embedding_model = "" if providers.local_model_problem() else providers.DEFAULT_EMBEDDING_MODEL
         embedder = self.embedder(embedding_model)
+        if embedder:
+            self.embedders.learn(embedder)
         return self.catalog.create_collection(
             name,
             embedding_model=embedding_model,
@@ -272,33 +275,8 @@ class Workbench:
         return densest_start(text, marks)
 
     def embedder(self, model: str | Collection) -> Embedder | None:
-        """Return the embedding model of that name or of that collection; None for keyword search only.
-
-        Raises `ModelUnavailableError`, and `EmbeddingModelMismatchError` when the model no longer makes the collection's vectors.
-        """
-        name = model.embedding_model if isinstance(model, Collection) else model
-        if not name:
-            return None
-        if name.startswith("local/"):
-            embedder: Embedder = providers.embedder(name, workers=self.settings.embed_workers)
-        else:
-            embedder = self._remote_embedder(name)
-        if isinstance(model, Collection) and embedder.dimension != model.dimension:
-            raise EmbeddingModelMismatchError(
-                f"Collection {model.name!r} was built with {name} at {model.dimension} dimensions, but the model now gives "
-                f"{embedder.dimension}; build a new collection."
-            )
-        return embedder
-
-    def _remote_embedder(self, name: str) -> Embedder:
-        """Return a remote embedding model, the same one for as long as its provider is set up as it is."""
-        config = self.gateway.book.get(name.partition("/")[0])
-        slot = (name, repr(config), self.gateway.key_hint(config))
-        embedder = self._remote_embedders.get(slot)
-        if embedder is None:
-            keep = None if self.read_only else partial(self.catalog.keep_vectors, name)
-            embedder = self._remote_embedders[slot] = self.gateway.embedder(name, keep=keep)
-        return embedder
+        """Return the embedding model of that name or of that collection, as `Embedders.get` does; None for keyword search only."""
+        return self.embedders.get(model)
 
     def usable_embedder(self, collection: Collection) -> Embedder | None:
         """Like `embedder`, but None as well when the model is not installed: search then goes by keywords."""
@@ -352,7 +330,9 @@ class Workbench:
         return self.jobs.start("warm-up", "Starting up", work)
 
     def _load_models(self) -> None:
-        for name in {c.embedding_model for c in self.catalog.collections()} | {providers.DEFAULT_EMBEDDING_MODEL}:
+        """Load the local ones: a remote one costs and waits until it is asked."""
+        used = {c.embedding_model for c in self.catalog.collections()} | {providers.DEFAULT_EMBEDDING_MODEL}
+        for name in (name for name in used if name.startswith("local/")):
             try:
                 if embedder := self.embedder(name):
                     embedder.embed_query("warm up")

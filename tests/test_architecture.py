@@ -19,7 +19,7 @@ LEVELS = {
     "rag.types": 0, "rag.errors": 0,
     "rag.settings": 1, "rag.text": 1, "rag.question": 1, "rag.recent": 1,
     "rag.providers": 2, "rag.store": 2, "rag.usage": 2,
-    "rag.jobs": 3, "rag.indexing": 3, "rag.workbench": 4,
+    "rag.jobs": 3, "rag.indexing": 3, "rag.embedders": 3, "rag.workbench": 4,
     "rag.ingestion": 5, "rag.retrieval": 5, "rag.generation": 5, "rag.evaluation": 5,
     "rag.reporting": 6,
     "rag.cli": TOP, "app": TOP, "pages": TOP,
@@ -31,6 +31,7 @@ THROUGH_THE_FACADE = {
     "rag/generation/research.py": "a model that searches by itself does it by the same search",
     "rag/generation/conversation.py": "ask is search, then generate; the facade is imported inside the function",
     "rag/evaluation/answers.py": "answers are measured as Ask gives them: search, then generate",
+    "rag/ingestion/measuring.py": "the threshold of a new collection is measured by searching it",
     "rag/evaluation/gathering.py": "a question set is searched by the same fetch as one question",
     "rag/evaluation/variants.py": "a sweep cuts documents by the same rules as a preview",
 }

@@ -3,15 +3,18 @@
 from rag.ingestion.building import build_collection, fill_collection, health, rebuild_index
 from rag.ingestion.doctor import doctor
 from rag.ingestion.intake import Preview, ingest, preview, start_ingest
+from rag.ingestion.measuring import EmbeddingEstimate, estimate_embedding
 from rag.ingestion.rendering import PageImage, render_page
 from rag.ingestion.samples import Samples, load_samples
 
 __all__ = [
+    "EmbeddingEstimate",
     "PageImage",
     "Preview",
     "Samples",
     "build_collection",
     "doctor",
+    "estimate_embedding",
     "fill_collection",
     "health",
     "ingest",

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.errors import CollectionInUseError, CollectionNotFoundError, RagError, StoppedError, StoreError
+from rag.errors import (
+    BudgetExceededError,
+    CollectionInUseError,
+    CollectionNotFoundError,
+    ProviderError,
+    RagError,
+    StoppedError,
+    StoreError,
+)
 from rag.ingestion.intake import add_document
+from rag.ingestion.measuring import measure_threshold
 from rag.ingestion.reporting import Placed, Reporter
 from rag.jobs import Job
 from rag.store import sync
@@ -74,8 +83,15 @@ def _fill(bench: Workbench, collection: Collection, ids: Sequence[str], report: 
             break
         except (CollectionNotFoundError, StoreError):
             raise
+        except (ProviderError, BudgetExceededError) as error:  # the next document would meet the same
+            files.append(FileReport(name, "failed", str(error), document_id=document_id))
+            stopped = number < len(ids)
+            break
         except RagError as error:
             files.append(FileReport(name, "failed", str(error), document_id=document_id))
+    if not stopped and any(f.status == "added" for f in files):
+        report.begin(0, "chunks", "Measuring the threshold")
+        measure_threshold(bench, collection)
     return IngestReport(tuple(files), collection.name, Usage(input_tokens=tokens), stopped)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from rag.errors import DocumentTooLargeError, RagError, StoppedError, StoreError
 from rag.ingestion.chunking import chunk
 from rag.ingestion.embedding import embed
+from rag.ingestion.measuring import measure_threshold
 from rag.ingestion.naming import clean_name
 from rag.ingestion.readers import read
 from rag.ingestion.reporting import Placed, Reporter, Silent
@@ -96,6 +97,8 @@ def ingest(
         done.append(outcome[0])
         tokens += outcome[1]
     stopped = len(done) < len(items)
+    if not stopped and any(f.status == "added" for f in done) and bench.collection(target.name).calibration is None:
+        measure_threshold(bench, target)
     return IngestReport(tuple(done), target.name, Usage(input_tokens=tokens), stopped)
 
 

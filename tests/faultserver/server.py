@@ -80,6 +80,8 @@ class FaultServer:
         """What a model answers with, one a request, the last one repeated: a text, or `wire.calls` of tools."""
         self.models: list[str] = ["ok", "small", "large"]
         self.dimension = 8
+        self.weights = ""
+        """Of the embedding model: others make other vectors."""
         self.at_once = self.most_at_once = 0
         """Requests under way."""
         self._counts: Counter[str] = Counter()
@@ -192,7 +194,8 @@ class FaultServer:
             else int(exchange.body.get("dimensions", self.dimension))
         )
         rows = [
-            {"object": "embedding", "index": i, "embedding": _vector(texts[i], size, step.name)} for i in range(count)
+            {"object": "embedding", "index": i, "embedding": _vector(self.weights + texts[i], size, step.name)}
+            for i in range(count)
         ]
         if step.name == "reorder":
             random.Random(1).shuffle(rows)

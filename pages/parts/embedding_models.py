@@ -1,0 +1,151 @@
+"""Embedding models on Collections: what can be chosen, what its vectors cost, its threshold, and what the index finds of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+import rag
+from pages.parts.models import visitor
+from pages.parts.safe_text import Node, draw, el, label, visible
+from pages.parts.shared import cost, count
+from rag import ChunkOptions, RagError, Workbench
+
+if TYPE_CHECKING:
+    from rag.ingestion import EmbeddingEstimate
+    from rag.jobs import Job
+    from rag.types import Collection
+
+_RECALL = "collections.recall"
+"""Session key of what the index finds, by (collection, revision of its chunks)."""
+
+
+def is_remote(model: str) -> bool:
+    return bool(model) and not model.startswith("local/")
+
+
+def offered(bench: Workbench) -> tuple[list[str], list[str]]:
+    """Return the embedding models that can be used, and a sentence for each that cannot."""
+    models = [m for m in bench.models() if m.kind == "embedding"]
+    return [m.name for m in models if not m.problem], [_why(bench, m.name, m.problem) for m in models if m.problem]
+
+
+def _why(bench: Workbench, name: str, problem: str) -> str:
+    """Return why a model cannot be used; a collection is everybody's, so a key of one session is not enough for it."""
+    mine = next((card for card in bench.gateway.models(user=visitor()) if card.name == name), None)
+    if mine is not None and not mine.problem:
+        return f"{name}: its key is there for your session only; a collection needs one in the key file or the environment."
+    return f"{name}: {problem}"
+
+
+# --- before a build ---
+
+
+def describe(bench: Workbench, model: str, options: ChunkOptions, ids: list[str], problems: list[str]) -> None:
+    """Say what building will take, before anything is paid, and which models are missing why."""
+    nodes = [el("p.muted", sentence) for sentence in _costs(bench, model, options, ids)]
+    draw(*nodes, *(el("p.muted", visible(problem, 300)) for problem in problems), key="build.cost")
+
+
+def _costs(bench: Workbench, model: str, options: ChunkOptions, ids: list[str]) -> list[str]:
+    if not model:
+        return ["Found by words alone: nothing is embedded."]
+    if not is_remote(model):
+        return ["Embedded on this machine: free, nothing leaves it."]
+    try:
+        found = rag.ingestion.estimate_embedding(bench, model, options, ids)
+    except RagError as error:
+        return [visible(str(error), 300)]
+    texts = f"The text of {count(len(ids), 'document')} goes to {visible(model, 80)}"
+    free = "What it embedded before is not sent again." if found.usd != 0 else ""
+    warnings = bench.budgets.warnings(model.partition("/")[0]) if found.usd != 0 else []
+    return [f"{texts}: {_amount(found)}. {free}".strip(), *warnings]
+
+
+def _amount(found: EmbeddingEstimate) -> str:
+    """Return tokens and price; one that is not known is said to be unknown."""
+    price = (
+        "price unknown, so it counts in no budget"
+        if found.usd is None
+        else "free"
+        if found.usd == 0
+        else f"about {cost(found.usd)}"
+    )
+    return f"about {round(found.tokens, -2 if found.tokens >= 1000 else 0):,} tokens, {price}"
+
+
+def missing_cost(bench: Workbench, chosen: Collection) -> None:
+    """Say what adding the documents that are missing will cost, where that is not nothing."""
+    if not is_remote(chosen.embedding_model):
+        return
+    held = {d.id for d in bench.catalog.documents(chosen.id)}
+    ids = [d.id for d in bench.catalog.documents() if d.id not in held]
+    draw(*(el("p.muted", s) for s in _costs(bench, chosen.embedding_model, chosen.options, ids)), key="missing.cost")
+
+
+# --- what is measured of a collection ---
+
+
+def threshold(bench: Workbench, chosen: Collection) -> None:
+    """Say where the collection's threshold is from: labelled questions, a measurement of its own, or a guess."""
+    draw(el("p.muted", *_threshold(chosen)), key="collection.threshold")
+
+
+def _threshold(chosen: Collection) -> list[str | Node]:
+    value = el("span.strong", f"Threshold {chosen.similarity_threshold:.2f}. ")
+    if chosen.calibration is not None:
+        return [value, visible(chosen.calibration.note, 500)]
+    if not chosen.embedding_model:
+        return [value, "It compares the share of the question's words alone."]
+    if is_remote(chosen.embedding_model):
+        return [
+            value,
+            "A guess: nobody measured this model yet. It is measured at the end of a build, or by the button below.",
+        ]
+    return [value, "Measured for this model on labelled questions."]
+
+
+def recall_fact(chosen: Collection, revision: int) -> Node | None:
+    """Return what share of the exact ten nearest the index finds, once that was measured for the chunks as they are."""
+    if not chosen.embedding_model:
+        return None
+    share = st.session_state.get(_RECALL, {}).get((chosen.id, revision))
+    value = "not measured" if share is None else f"{share:.1%}"
+    title = "Share of the ten nearest chunks by exact search that the index finds too"
+    return el("div.fact", el("span.name", "index recall", title=title), el("span.value", value))
+
+
+def actions(bench: Workbench, chosen: Collection, busy: str, run: Callable[..., None]) -> None:
+    """Draw the buttons that measure the chosen collection."""
+    if not chosen.embedding_model or not chosen.chunks:
+        return
+    kept = st.session_state.setdefault(_RECALL, {})
+    st.button(
+        "Measure the index", icon=":material/network_check:", on_click=run, args=(_measure_index, bench, chosen, kept), disabled=bool(busy),
+        help=label(busy, 200) if busy else "Asks the index for the ten nearest of a hundred made-up questions, and compares with exact search. Free.",
+    )  # fmt: skip
+    if is_remote(chosen.embedding_model):
+        st.button(
+            "Measure the threshold", icon=":material/speed:", on_click=run, args=(_measure_threshold, bench, chosen), disabled=bool(busy),
+            help=label(busy, 200) if busy else "Embeds some 160 short texts with the collection's model.",
+        )  # fmt: skip
+
+
+def _measure_index(bench: Workbench, chosen: Collection, kept: dict[tuple[str, int], float]) -> Job[str]:
+    def work(job: Job[str]) -> str:
+        revision = bench.catalog.revision(chosen.id)
+        share = rag.retrieval.index_recall(bench, chosen.name)
+        kept[chosen.id, revision] = share
+        return f"The index of {chosen.name} finds {share:.1%} of the ten nearest chunks that exact search finds."
+
+    return bench.jobs.start("measure", f"Measuring the index of {chosen.name}", work, subject=chosen.id)
+
+
+def _measure_threshold(bench: Workbench, chosen: Collection) -> Job[str]:
+    def work(job: Job[str]) -> str:
+        found: Any = rag.retrieval.calibrate_threshold(bench, chosen.name)
+        return f"The threshold of {chosen.name} is {found.threshold:.2f}, measured on {found.sample_size} questions."
+
+    return bench.jobs.start("measure", f"Measuring the threshold of {chosen.name}", work, subject=chosen.id)

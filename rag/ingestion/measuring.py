@@ -1,0 +1,62 @@
+"""Before and after vectors are bought: about what they cost, and where the threshold of a model lies that nobody measured."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rag.errors import RagError
+from rag.providers.tokens import estimate
+from rag.types import ChunkOptions, Collection
+from rag.workbench import Workbench
+
+log = logging.getLogger(__name__)
+
+_SAMPLE: Final = 12  # documents read for the estimate
+_SAMPLE_CHARACTERS: Final = 20_000  # of each of them
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingEstimate:
+    """About what embedding documents takes."""
+
+    tokens: int
+    usd: float | None
+    """None is an unknown price, 0 a model of one's own machine."""
+
+
+def estimate_embedding(
+    bench: Workbench, embedding_model: str, options: ChunkOptions, document_ids: Sequence[str]
+) -> EmbeddingEstimate:
+    """Return about how many tokens the chunks of documents have and what their vectors cost; contacts nobody.
+
+    Texts that this model embedded before cost nothing and are counted all the same. Raises `ProviderError` for a model that is not
+    set up.
+    """
+    wanted = set(document_ids)
+    documents = [d for d in bench.catalog.documents() if d.id in wanted]
+    characters = sum(d.characters for d in documents)
+    chosen = random.Random(0).sample(documents, min(_SAMPLE, len(documents)))
+    texts = [bench.catalog.document(d.id).text[:_SAMPLE_CHARACTERS] for d in chosen]
+    read = sum(len(text) for text in texts)
+    fresh = (options.chunk_size_tokens - options.overlap_tokens) / options.chunk_size_tokens
+    tokens = round(sum(estimate(text) for text in texts) / read * characters / fresh) if read else 0
+    return EmbeddingEstimate(tokens, bench.likely_usd(embedding_model, tokens, 0))
+
+
+def measure_threshold(bench: Workbench, collection: Collection) -> None:
+    """Measure the threshold of a collection whose embedding model nobody measured; a failure leaves the guess and is logged.
+
+    The local model's own is known from labelled questions, and stays.
+    """
+    if not collection.embedding_model or collection.embedding_model.startswith("local/"):
+        return
+    import rag
+
+    try:
+        rag.retrieval.calibrate_threshold(bench, collection.name)
+    except RagError as error:
+        log.warning("the threshold of a collection was not measured: %s", error)

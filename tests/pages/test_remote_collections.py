@@ -1,0 +1,143 @@
+"""Collections whose vectors a provider makes: the cost before, the build, what fails and goes on, and what is measured at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.faultserver import FaultServer
+
+Visit = Callable[..., Any]
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as server:
+        yield server
+
+
+@pytest.fixture
+def page(visit_with_samples: Visit, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The Collections page over the samples, with a provider of embedding models."""
+    monkeypatch.setenv("FAULT_KEY", "sk-test-0123456789abcd")
+    page = visit_with_samples("embedding")
+    gateway = page.bench.gateway
+    models = dict.fromkeys(("ok", "unpriced;ok", "ok;ok;401;ok"), 0)
+    prices = {"ok": {"input": 10.0}}
+    gateway.book.add(
+        gateway.configure(
+            "fault", base_url=server.openai_url, key_env="FAULT_KEY", embedding_models=models, prices=prices
+        )
+    )
+    gateway.book.add(
+        gateway.configure("mine", base_url=server.openai_url, key_env="NO_KEY", embedding_models={"ok": 8})
+    )
+    return page.run()
+
+
+def choose(page: Any, model: str) -> Any:
+    next(s for s in page.test.selectbox if s.label == "Embedding model").set_value(model)
+    return page.run()
+
+
+def build(page: Any, model: str, name: str = "remote") -> Any:
+    choose(page, model)
+    next(t for t in page.test.text_input if t.label == "Name").set_value(name)
+    return page.press("Build").finish("build")
+
+
+def sent(server: FaultServer) -> list[str]:
+    """Return the texts that were embedded and paid."""
+    return [text for e in server.exchanges if e.status == 200 for text in e.body.get("input", [])]
+
+
+def test_tokens_and_cost_are_said_before(page: Any, server: FaultServer) -> None:
+    """The local model is free, a price that is known is an amount, an unknown one is said to be unknown; nobody was asked for it."""
+    assert "Embedded on this machine: free" in page.drawn("build.cost")
+    said = choose(page, "fault/ok").drawn("build.cost")
+    assert "The text of 3 documents goes to fault/ok: about" in said and "tokens, about $0.0" in said
+    assert "price unknown, so it counts in no budget" in choose(page, "fault/unpriced;ok").drawn("build.cost")
+    assert [] == server.exchanges
+
+
+def test_the_estimate_is_near_what_is_sent(page: Any, server: FaultServer) -> None:
+    """Within a quarter of the tokens of the chunks that really go out."""
+    import rag
+    from rag.providers.tokens import estimate
+
+    ids = [d.id for d in page.bench.catalog.documents()]
+    said = rag.ingestion.estimate_embedding(page.bench, "fault/ok", rag.ChunkOptions(), ids)
+    build(page, "fault/ok")
+    chunks = [c.text for d in ids for c in page.bench.catalog.chunks_of(page.bench.collection("remote").id, d)]
+    assert said.tokens == pytest.approx(sum(map(estimate, chunks)), rel=0.25)
+
+
+def test_a_collection_is_built_and_its_threshold_measured(page: Any, server: FaultServer) -> None:
+    """The vectors are the provider's, the threshold is the collection's own, and the page says so."""
+    page = build(page, "fault/ok")
+    collection = page.bench.collection("remote")
+    assert ("fault/ok", 8, 3) == (collection.embedding_model, collection.dimension, collection.documents)
+    assert collection.calibration is not None
+    assert collection.similarity_threshold == collection.calibration.threshold
+    assert "Measured on 'remote' for fault/ok" in page.drawn("collection.threshold")
+    assert {"ok": 8}.items() <= page.bench.gateway.book.get("fault").embedding_models.items()
+    rows = [r for r in page.bench.ledger.records() if r.provider == "fault"]
+    assert rows and all(r.cost_usd is not None and r.price_source == "override" for r in rows)
+
+
+def test_a_failed_build_goes_on_without_paying_twice(page: Any, server: FaultServer) -> None:
+    """The provider fails at the second document: the first is in, nothing further is tried, and adding the rest pays for the rest."""
+    page = build(page, "fault/ok;ok;401;ok")
+    said = page.drawn("collections.report.build")
+    assert "1 document with" in said and "stopped: the other files were left out" in said and "rejected" in said
+    assert 1 == page.bench.collection("remote").documents
+    failed = len(server.exchanges)
+    page = page.press("Add 2 missing documents").finish("build")
+    assert 3 == page.bench.collection("remote").documents
+    assert failed == 3  # the dimension, the first document, and the one that was refused
+    texts = sent(server)
+    chunks = {
+        c.text
+        for d in page.bench.catalog.documents()
+        for c in page.bench.catalog.chunks_of(page.bench.collection("remote").id, d.id)
+    }
+    assert all(1 == texts.count(text) for text in chunks)
+
+
+def test_the_cost_of_what_is_missing_is_said(page: Any) -> None:
+    """Before the button is pressed, as before a build."""
+    page = build(page, "fault/ok")
+    chosen = page.bench.collection("remote")
+    page.bench.catalog.remove_document(chosen.id, page.bench.catalog.documents(chosen.id)[0].id)
+    assert "The text of 1 document goes to fault/ok: about" in page.run().drawn("missing.cost")
+
+
+def test_a_model_that_cannot_be_used_says_why(page: Any) -> None:
+    """One without a key is no choice; a key of this session alone is not enough for what everybody searches."""
+    options = next(s for s in page.test.selectbox if s.label == "Embedding model").options
+    assert "fault/ok" in options and "mine/ok" not in options
+    assert "the variable NO_KEY is not set" in page.drawn("build.cost")
+    page.bench.gateway.set_key("mine", "sk-test-0123456789abcd", user=page.test.session_state["visitor"])
+    assert "mine/ok: its key is there for your session only" in page.run().drawn("build.cost")
+
+
+def test_what_the_index_finds_is_measured_on_request(page: Any) -> None:
+    """The share of the exact ten stands beside the other figures until the chunks change."""
+    assert "index recall not measured" in page.drawn("collections.health")
+    page = page.press("Measure the index").finish("measure")
+    said = page.drawn("collections.health")
+    assert "index recall 100.0%" in said or "index recall 9" in said
+    chosen = page.bench.collection()
+    page.bench.catalog.remove_document(chosen.id, page.bench.catalog.documents(chosen.id)[0].id)
+    assert "index recall not measured" in page.run().drawn("collections.health")
+
+
+def test_the_budget_ends_a_build(page: Any, server: FaultServer) -> None:
+    """What does not fit is not sent; the sentence says so in the report."""
+    page.bench.budgets.set(day=0.001)
+    page.bench.gateway.book.change("fault", embedding_models={"ok": 8})
+    page.run()
+    said = build(page, "fault/ok").drawn("collections.report.build")
+    assert "today's budget" in said and [] == sent(server)
