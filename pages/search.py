@@ -8,8 +8,10 @@ import streamlit as st
 
 import rag
 from pages.parts import (
+    ab,
     address,
     controls,
+    fetching,
     hits,
     labelling,
     panel,
@@ -25,7 +27,7 @@ from pages.parts.safe_text import draw, el, say, visible
 from rag import RagError, SearchOptions, Workbench
 
 if TYPE_CHECKING:
-    from rag.types import Candidates, Collection, QuestionSet, SearchResult
+    from rag.types import Collection, QuestionSet, SearchResult
 
 QUESTION = "search.question"
 OPEN = "search.open"  # id of the chunk that is open in its document
@@ -75,6 +77,7 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
         since = st.container()
         panel.groups(bench, target)
         options = controls.current(target)
+        other = ab.chooser(bench, target)
         chosen = tuning.chooser(bench)
         set_menu.menu(bench, target, chosen)
         advice = st.container()
@@ -88,7 +91,7 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
         if chosen is not None and evaluation is not None:
             tuning.show(bench, target, chosen, evaluation, question, profile)
     if question:
-        _one_question(bench, target, question, options, chosen, left, results)
+        _one_question(bench, target, question, options, chosen, other, left, results)
     elif chosen is None:
         with results:
             shared.empty_state(
@@ -102,11 +105,12 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
             tuning.recommended(bench, target, chosen, evaluation, profile)
     with left:
         _keep_threshold(bench, target, options)
-        address.keep(bench, target, question, options, chosen, profile)
+        address.keep(bench, target, question, options, chosen, profile, other)
 
 
 def _one_question(
-    bench: Workbench, target: Collection, question: str, options: SearchOptions, chosen: QuestionSet | None, left: Any, results: Any,
+    bench: Workbench, target: Collection, question: str, options: SearchOptions, chosen: QuestionSet | None, other: str,
+    left: Any, results: Any,
 ) -> None:  # fmt: skip
     """Draw the hits of the question, with its label in the set."""
 
@@ -117,7 +121,8 @@ def _one_question(
             st.session_state[OPEN] = value
 
     try:
-        result = rag.rank(_fetch(bench, target, question, options), options)
+        found, _ = fetching.candidates(bench, target, question, options)
+        result = rag.rank(found, options)
     except RagError as error:
         with results:
             say("warning", error)
@@ -129,29 +134,15 @@ def _one_question(
             key="search.chart",
         )
     with results:
-        cards = hits.cards(bench, result, labelling.expected(chosen, result), around)
+        cards = [] if other else [labelling.line(chosen, question)]
+        cards += [] if other else hits.cards(bench, result, labelling.expected(chosen, result), around)
         draw(
-            hits.settings_line(result),
-            sending.line(bench, result),
-            labelling.line(chosen, question),
-            *cards,
-            key="search.results",
+            hits.settings_line(result), sending.line(bench, result), *cards, key="search.results",
             on_pick=picked,
-        )
+        )  # fmt: skip
+        if other:
+            ab.show(bench, target, result, other)
     _opened(bench, result)
-
-
-def _fetch(bench: Workbench, target: Collection, question: str, options: SearchOptions) -> Candidates:
-    """Return the question's candidates, fetched when the question, the documents asked or the collection changed."""
-    wanted = controls.ranked_over(options)
-    key = (target.id, bench.catalog.revision(target.id), question, wanted)
-    kept = st.session_state.get("search.candidates")
-    if kept is None or kept[0] != key:
-        vector = kept[1].vector if kept is not None and (kept[0][0], kept[0][2]) == (target.id, question) else None
-        kept = (key, rag.fetch(bench, question, collection=target, options=wanted, vector=vector))
-        st.session_state["search.candidates"] = kept
-    found: Candidates = kept[1]
-    return found
 
 
 def _keep_threshold(bench: Workbench, target: Collection, options: SearchOptions) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.parts import controls, profiles, tuning
+from pages.parts import ab, controls, profiles, tuning
 from pages.parts.safe_text import packed
 from rag import SearchOptions, Workbench
 
@@ -75,13 +75,15 @@ def read(bench: Workbench, target: Collection) -> None:
         options = replace(options, tags=tuple(filter(None, st.query_params.get_all("tag"))))
     controls.put(bench, target, options)
     profiles.applied(profiles.chosen(bench).name)
+    st.session_state[ab.OTHER] = linked.get("vs", "")  # what is not there any more is passed over where it is drawn
     if "set" in linked:
         infos = tuning.question_sets(bench).list()
         st.session_state[tuning.SET] = next((info.id for info in infos if info.name == linked["set"]), "")
 
 
 def keep(
-    bench: Workbench, target: Collection, question: str, options: SearchOptions, chosen: QuestionSet | None, profile: Profile
+    bench: Workbench, target: Collection, question: str, options: SearchOptions, chosen: QuestionSet | None, profile: Profile,
+    other: str,
 ) -> None:  # fmt: skip
     """Write the settings on screen into the address."""
     said: list[tuple[str, str]] = [("q", question), ("collection", target.name), ("set", chosen.name if chosen else "")]
@@ -97,6 +99,8 @@ def keep(
         said.append(("only", ",".join(document_id[:_SHORT] for document_id in options.document_ids)))
     if options.tags or base.tags:
         said += [("tag", tag) for tag in options.tags or ("",)]
+    if other:
+        said.append(("vs", other))
     _keeper(key="search.address", data=packed(["search", urlencode(said)]))
 
 

@@ -105,16 +105,22 @@ def _texts(bench: Workbench, hit: Hit, result: SearchResult, around: Context | N
     """Return the excerpt, which begins where the question's words are densest, and the whole with what stands around it."""
     flow = chunk_view.flowing if hit.chunk.pages else str
     text = flow(hit.chunk.text)
-    marks = bench.word_marks(text, result.terms)
-    start = bench.excerpt_start(text, marks)
-    excerpt = el("div.reading.excerpt", "… " if start else "", *_marked(text, marks, start))
     before = flow(around.text[: hit.chunk.start - around.start]) if around else ""
     after = flow(around.text[hit.chunk.end - around.start :]) if around else ""
     whole = el(
         "div.reading.whole",
-        el("span.around", before) if before.strip() else None, *_marked(text, marks), el("span.around", after) if after.strip() else None,
+        el("span.around", before) if before.strip() else None, *marked(bench, text, result.terms),
+        el("span.around", after) if after.strip() else None,
     )  # fmt: skip
-    return [excerpt, whole]
+    return [excerpt(bench, hit, result.terms), whole]
+
+
+def excerpt(bench: Workbench, hit: Hit, terms: Sequence[str]) -> Node:
+    """Return the lines of a hit where the question's words are densest."""
+    text = chunk_view.flowing(hit.chunk.text) if hit.chunk.pages else hit.chunk.text
+    marks = bench.word_marks(text, terms)
+    start = bench.excerpt_start(text, marks)
+    return el("div.reading.excerpt", "… " if start else "", *_marked(text, marks, start))
 
 
 def _parts(hit: Hit, best_keyword: float) -> list[Node]:

@@ -16,6 +16,7 @@ from rag.evaluation.labels import evidence_of, evidence_states, find_again, labe
 from rag.evaluation.mapping import CollectionMap, map_collection, project_question, umap_is_installed
 from rag.evaluation.measures import ANSWER_MEASURES, MEASURES, Measure
 from rag.evaluation.nearly import NearMiss, Remedy, near_misses
+from rag.evaluation.pairing import Pair, changes, pairs
 from rag.evaluation.pool import Pool
 from rag.evaluation.running import fingerprint, keep_run
 from rag.evaluation.scoring import Evaluation, rescore
@@ -40,6 +41,7 @@ __all__ = [
     "Imported",
     "Measure",
     "NearMiss",
+    "Pair",
     "Pool",
     "QuestionChange",
     "QuestionSets",
@@ -51,6 +53,7 @@ __all__ = [
     "SweepGrid",
     "SweepPlan",
     "SweepResult",
+    "changes",
     "compare",
     "evaluate",
     "evidence_of",
@@ -66,6 +69,7 @@ __all__ = [
     "map_collection",
     "near_misses",
     "new_question",
+    "pairs",
     "plan_answers",
     "plan_sweep",
     "project_question",

@@ -166,3 +166,42 @@ def test_a_miss_is_never_zero_short(visit_with_samples: Visit) -> None:
     assert ["just below", "just below", "0.01 short"] == [
         short_text(replace(hit, short_by=by)) for by in (0.0001, 0.0049, 0.0051)
     ]
+
+
+# --- side by side ---
+
+
+def test_a_profile_stands_beside_the_settings_on_screen(visit_with_samples: Visit) -> None:
+    """Both thresholds, what entered and left and by how much it moved; the sliders act on the left side."""
+    from rag.types import Profile, SearchOptions
+
+    page = visit_with_samples("search", q=QUESTION, t="0.2")
+    page.bench.profiles.save(Profile("words", SearchOptions(mode="keyword", top_k=3, similarity_threshold=0.35)))
+    page = visit_with_samples("search", q=QUESTION, t="0.2", vs="profile:words")
+    both = page.drawn("search.compared")
+    assert "Profile words" in both and "threshold 0.20" in both and "threshold 0.35" in both
+    assert "only left" in both and "beyond top 3" in both
+    page.pick("search.top_k", 1.0)
+    assert "beyond top 1" in page.drawn("search.compared")
+    assert 1 == sum(r.action == "search" for r in page.bench.ledger.records()) - 1  # each visitor embedded it once
+
+
+def test_the_same_settings_side_by_side_say_so(visit_with_samples: Visit) -> None:
+    """Nothing entered and nothing moved: a sentence, not an empty table."""
+    page = visit_with_samples("search", q=QUESTION, vs="profile:")
+    assert "The same hits in the same order." in page.drawn("search.compared")
+
+
+def test_another_collection_stands_beside_this_one(visit_with_samples: Visit) -> None:
+    """The same documents in other chunks: hits of the same place stand side by side. One deleted meanwhile is let go."""
+    import rag
+
+    page = visit_with_samples("search")
+    samples = rag.load_samples().uploads
+    page.bench.create_collection("small", options=rag.ChunkOptions(chunk_size_tokens=80))
+    rag.ingest(page.bench, samples, collection="small")
+    page = visit_with_samples("search", q=QUESTION, vs="collection:small")
+    both = page.drawn("search.compared")
+    assert "Collection small" in both and "gearbox" in both
+    page.bench.catalog.delete_collection("small")
+    assert not page.run().has("search.compared") and "gearbox" in page.drawn("search.results")
