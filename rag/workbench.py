@@ -35,7 +35,7 @@ from rag.store.conversations import Conversations
 from rag.store.feedback import Feedback
 from rag.store.keywords import word_spans
 from rag.store.lock import DataLock
-from rag.store.profiles import Profiles
+from rag.store.profiles import Profiles, to_json
 from rag.text import densest_start
 from rag.types import ChunkOptions, Collection, Document, GenerateOptions, Stop, never
 from rag.usage.budgets import Budgets
@@ -259,6 +259,11 @@ class Workbench:
     def feedback(self) -> Feedback:
         """What users judged of answers."""
         return Feedback(self.catalog.engine)
+
+    def settings_of_turn(self, turn_id: str) -> dict[str, Any]:
+        """Return the settings that made an answer, as JSON can hold them; empty when they were not kept."""
+        record = self.turns.record(turn_id)
+        return {"search": to_json(record.search), "generate": to_json(record.generate)} if record else {}
 
     def rename_conversation(self, conversation_id: str, title: str) -> None:
         """Give a conversation another title, on one line; an empty one changes nothing."""

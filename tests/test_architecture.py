@@ -32,6 +32,7 @@ THROUGH_THE_FACADE = {
     "rag/generation/conversation.py": "ask is search, then generate; the facade is imported inside the function",
     "rag/evaluation/answers.py": "answers are measured as Ask gives them: search, then generate",
     "rag/ingestion/measuring.py": "the threshold of a new collection is measured by searching it",
+    "rag/generation/suggesting.py": "a suggested question is one that the search answers",
     "rag/evaluation/gathering.py": "a question set is searched by the same fetch as one question",
     "rag/evaluation/variants.py": "a sweep cuts documents by the same rules as a preview",
 }

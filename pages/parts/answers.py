@@ -25,14 +25,10 @@ _ENDS = {
 _CUT_SHORT = ("failed", "stopped", "length")
 
 
-def turn(question: str, answer: Answer | None, turn_id: str, current: str = "") -> Node:
-    """Return one question with its answer. A marker or citation picks `sentences.picks`; `current` is the one that is open."""
-    return asked(question, body(answer, turn_id, current) if answer else None)
-
-
-def asked(question: str, body: Node | None) -> Node:
+def asked(question: str, searched_for: str, body: Node | None) -> Node:
     """Return a question with what there is of its answer."""
-    return el("section.turn", el("div.question", question), body)
+    searched = el("p.searched", "searched for: ", el("span", visible(searched_for, 400))) if searched_for else None
+    return el("section.turn", el("div.question", question), searched, body)
 
 
 def body(answer: Answer, turn_id: str, current: str) -> Node:
@@ -67,11 +63,6 @@ def _citation(name: str, citation: Citation, current: str) -> Node:
     )
 
 
-def is_cut_short(answer: Answer) -> bool:
-    """Whether asking again makes sense: it failed, was stopped, or hit its limit."""
-    return answer.finish in _CUT_SHORT
-
-
 def _end_note(answer: Answer) -> Node | None:
     """Say how it came about and, of an answer that is not whole, that it is not."""
     sentences = [answer.error, answer.note] if answer.error or answer.note else [_ENDS.get(answer.finish, "")]
@@ -87,7 +78,7 @@ def _tag(answer: Answer) -> str:
     """Return the one word that keeps a part of an answer from being taken for a whole one."""
     if answer.finish == "stopped":
         return "Stopped"
-    if is_cut_short(answer) and answer.text:
+    if answer.finish in _CUT_SHORT and answer.text:
         return "Incomplete"
     return "No answer" if answer.finish == "failed" else ""
 
@@ -132,7 +123,7 @@ def _price(answer: Answer) -> str:
 
 
 def uncited(hits: Sequence[Hit], answer: Answer, turn_id: str) -> list[Node]:
-    """Return what was sent along and not cited, folded away; each opens like a citation."""
+    """Return what was sent along and not cited, folded away, numbered on after what is cited; each opens like a citation."""
     cited = {citation.hit.chunk.id for citation in answer.citations}
     left = [hit for hit in hits if hit.chunk.id not in cited]
     if not left:
@@ -142,13 +133,14 @@ def uncited(hits: Sequence[Hit], answer: Answer, turn_id: str) -> list[Node]:
             "li",
             el(
                 "button.citation",
+                el("span.muted.num", f"[{number}]"),
                 el("span.name.clip", visible(h.document_name)),
                 el("span.muted", pages_text(h.chunk.pages)),
                 el("span.muted.clip", visible(h.chunk.text, 160)),
                 data_pick=f"{turn_id}:{h.chunk.id}",
             ),
         )
-        for h in left
+        for number, h in enumerate(left, len(cited) + 1)
     ]
     title = f"{count(len(left), 'more excerpt was', 'more excerpts were')} found and not cited"
     return [el("div.answer", el("details", el("summary.muted", title), el("ul.citations", *rows)))]

@@ -12,7 +12,7 @@ from rag import Workbench
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rag.store.conversations import Conversation
+    from rag.store.conversations import Conversation, Turn
     from rag.types import Hit
 
 
@@ -23,9 +23,9 @@ def first(conversation: Conversation) -> str:
     return f"{newest.stream_id}:{citations[0].marker}" if newest and citations else ""
 
 
-def show(bench: Workbench, conversation: Conversation, current: str) -> None:
+def show(bench: Workbench, turns: Sequence[Turn], current: str) -> None:
     """Show the open citation at its place in the document, beside the chat."""
-    shown = _opened(bench, conversation, current)
+    shown = _opened(bench, turns, current)
     if shown is None:
         draw(
             el("div.empty.slim", el("p", "Press a number to see the page that it stands on.")), key="ask.evidence.hint"
@@ -34,15 +34,14 @@ def show(bench: Workbench, conversation: Conversation, current: str) -> None:
     passage.show(bench, shown, key="ask.passage")
 
 
-def _opened(bench: Workbench, conversation: Conversation, pick: str) -> passage.Passage | None:
+def _opened(bench: Workbench, turns: Sequence[Turn], pick: str) -> passage.Passage | None:
     turn_id, _, what = pick.partition(":")
-    turn = next((t for t in conversation.turns if t.stream_id == turn_id), None)
+    turn = next((t for t in turns if t.stream_id == turn_id), None)
     if turn is None:
         return None
     if turn.answer and (citation := picks(turn.answer, turn_id).get(pick)):
         return passage.of_citation(citation)
-    stream = bench.answers.get(turn_id)
-    found: Sequence[Hit] = ()
-    if stream is not None and stream.result is not None:
-        found = (*stream.result.hits, *stream.result.near_misses)
+    record = bench.turns.record(turn_id)
+    sent = record.sent.hits if record and record.sent else ()
+    found: Sequence[Hit] = (*sent, *record.hits, *record.near_misses) if record else ()
     return next((passage.of_hit(h) for h in found if h.chunk.id == what), None)

@@ -101,13 +101,14 @@ def choose(bench: Workbench, name: str) -> None:
 def picker(bench: Workbench, offered: list[Choice], now: Choice) -> None:
     """Draw the list behind a button that names the present model."""
     with st.popover(label(now.name, 34), icon=":material/neurology:", width="stretch", key=OPEN, on_change="rerun"):
-        rows = [_row(choice, now) for choice in offered]
+        rows = [row(choice, now) for choice in offered]
         draw(el("ul.choices", *rows), key="ask.models", on_pick=lambda name: choose(bench, name))
         if len(offered) == 1:
             st.caption("Add providers in Settings → Providers.")
 
 
-def _row(choice: Choice, now: Choice) -> Node:
+def row(choice: Choice, now: Choice | None = None) -> Node:
+    """Return a model as a line of a list; one that cannot be used says why and cannot be picked."""
     title = el("span.strong", visible(choice.name, 70))
     if choice.problem:
         return el("li.off", title, el("span.muted", visible(choice.problem, 300)))

@@ -155,6 +155,9 @@ def _same_excerpts(stream: AnswerStream, record: TurnRecord | None) -> None:
 def _closed(turns: Conversations, stream: AnswerStream, answer: Answer, again: Again | None) -> None:
     """Keep an answer that has ended; the one that it goes on with is part of it now."""
     turns.save_turn(stream.id, answer, _STATES[answer.finish])
+    record = turns.record(stream.id) if answer.steps else None
+    if record is not None and stream.result is not None:  # a research found more than the first search
+        turns.put_record(stream.id, replace(record, hits=stream.result.hits))
     if again and again.goes_on and stream.spent_before and len(answer.text) > len(stream.spent_before.text):
         turns.take_in(again.turn_id, stream.id)
 

@@ -20,7 +20,7 @@ from rag.providers.messages import CallEnd, Message, Request
 from rag.providers.routing import Routing, choose
 from rag.providers.tokens import estimate
 from rag.question import checked_question
-from rag.store.keywords import terms, word_spans
+from rag.store.keywords import query_terms, terms, word_spans
 from rag.types import Stop
 
 if TYPE_CHECKING:
@@ -33,6 +33,12 @@ SMALL_MODEL = "small_model"
 _WINDOW = 8192
 _OUTPUT_TOKENS = 200
 _MOST_WORDS = 6
+_STANDS_FOR = re.compile(
+    r"\b(?:its?|they|them|their|this|these|those|he|she|him|his|her|the (?:same|former|latter|other|others|first|second|last) ones?)\b",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(r"\s*(?:and|but|or|so|how about|what about)\b", re.IGNORECASE)
+_SHORT_WORDS = 4
 _CAPITAL = re.compile(r"[^\W\d_]")
 _FIGURE = re.compile(r"\d")
 
@@ -62,10 +68,14 @@ def with_names(question: str, past: Sequence[str]) -> str:
 
 def _telling(question: str) -> list[str]:
     """Return the names and figures of a question, else its last two words that are not stop words."""
-    spans = [(start, question[start:end]) for start, end, _ in word_spans(question)]
-    words = [(start, word) for start, word in spans if terms(word)]
-    names = [w for start, w in words if (start and w[0].isupper() and _CAPITAL.match(w)) or _FIGURE.search(w)]
-    return names or [word for _, word in words[-2:]]
+    told = set(query_terms(question))
+    return _names(question) or [question[start:end] for start, end, stem in word_spans(question) if stem in told][-2:]
+
+
+def _names(question: str) -> list[str]:
+    """Return the words of a question, but for its first, that are written with a capital, and those with figures."""
+    words = [(start, question[start:end]) for start, end, _ in word_spans(question)]
+    return [w for start, w in words if (start and w[0].isupper() and _CAPITAL.match(w)) or _FIGURE.search(w)]
 
 
 def searchable(
@@ -91,7 +101,18 @@ def searchable(
             return Rewritten(_by_model(bench, question, turns, routed, user, stop), routed)
         except RagError as error:
             log.warning("a follow-up question was not rewritten by %s: %s", routed, error)
-    return Rewritten(with_names(question, questions))
+    return Rewritten(with_names(question, questions) if leans_plainly(question) else question)
+
+
+def leans_plainly(question: str) -> bool:
+    """Tell whether a question leans on the one before so plainly that adding to it cannot do harm.
+
+    A model leaves a question alone that stands by itself; adding words to one would search for something else.
+    """
+    if _GOES_ON.match(question):
+        return True
+    is_short = len(question.split()) <= _SHORT_WORDS
+    return not _names(question) and (is_short or bool(_STANDS_FOR.search(question)))
 
 
 def _by_model(bench: Workbench, question: str, turns: Sequence[PastTurn], model: str, user: str, stop: Stop) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import rag
 from tests.faultserver import FaultServer
 
 Visit = Callable[..., Any]
@@ -79,12 +80,134 @@ def test_a_fault_is_a_sentence_and_the_page_goes_on(page: Any, server: FaultServ
     assert "gearbox" in ask(page, "fault/ok").drawn("ask.last")
 
 
+def do(page: Any, what: str, turn_id: str, model: str = "") -> Any:
+    """Press a button of the row under an answer that starts another one: what its component would report."""
+    from pages.parts.turn_bar import Pending
+
+    turn = page.bench.turns.turn(turn_id)
+    again = rag.generation.Again(turn_id, is_kept=what != "other", goes_on=what == "go_on")
+    page.test.session_state["ask.pending"] = Pending(turn.question, again, model)
+    page.run()
+    for stream in page.bench.answers.values():
+        stream.wait(30)
+    return page.run()
+
+
+def turns(page: Any) -> Any:
+    return rag.conversation(page.bench, page.address("c")).turns
+
+
 def test_what_failed_can_be_asked_again(page: Any) -> None:
-    """The button asks the same question once more, through the model that is chosen then."""
+    """Retry asks the same question through the model that is chosen then; the failed answer stays behind the arrows."""
     page = ask(page, "fault/401")
+    (failed,) = turns(page)
     page.test.session_state["ask.model"] = "local/extractive"
-    said = page.press("Ask again").drawn("ask.turns") + page.drawn("ask.last")
-    assert 2 == said.count(QUESTION) and "gearbox" in said
+    said = do(page, "retry", failed.stream_id).drawn("ask.last")
+    assert "gearbox" in said and "2 of 2" in said
+    (now,) = turns(page)
+    assert (failed.stream_id, now.stream_id) == now.versions
+    page.bench.turns.keep(failed.stream_id)
+    assert "1 of 2" in page.run().drawn("ask.last")
+
+
+def test_retry_does_not_take_the_answer_from_the_cache(page: Any, server: FaultServer) -> None:
+    """Whoever asks again wants another answer."""
+    server.replies["ok"] = [TRUE, "The crane arrived on 12 March [1]."]
+    (first,) = turns(ask(page, "fault/ok"))
+    assert "crane arrived" in do(page, "retry", first.stream_id).drawn("ask.last")
+
+
+def test_another_model_stands_beside_until_one_is_kept(page: Any, server: FaultServer) -> None:
+    """Two answers with their own lines; the first goes on to count until the second is kept, also after a reload."""
+    server.replies["ok"] = [TRUE]
+    (first,) = turns(ask(page, "local/extractive"))
+    do(page, "other", first.stream_id, "fault/ok")
+    assert "Extracts, no AI-written answer" in page.drawn("ask.pair.first")
+    assert "fault/ok" in page.drawn("ask.pair.second") and "1 of 1 sentence" in page.drawn("ask.pair.second")
+    assert [first.stream_id] == [turn.stream_id for turn in turns(page)]
+    page.test.button(key="ask.pair.second.keep").click()
+    assert "fault/ok" in page.run().drawn("ask.last")
+    assert not page.address("v")
+
+
+def test_a_cut_off_answer_is_gone_on_with(page: Any, server: FaultServer) -> None:
+    """Continue writes on from the last whole word: one text, one set of citations, both costs; the half answer is gone."""
+    page.bench.gateway.book.change("fault", models=("length;ok?go", "ok", "401"))
+    server.replies["length;ok?go"] = [
+        "The gearbox of turbine 3 failed on 9 February [1]. The crane arri",
+        "arrived on 12 March [1] and it ran again on 28 March [1].",
+    ]
+    (half,) = turns(ask(page, "fault/length;ok?go"))
+    assert "length" == half.answer.finish
+    said = do(page, "go_on", half.stream_id, half.answer.model).drawn("ask.last")
+    assert "cut off" not in said
+    (whole,) = turns(page)
+    assert whole.versions == (whole.stream_id,)
+    text = whole.answer.text
+    assert text.startswith("The gearbox of turbine 3 failed on 9 February [1]. The crane arr")
+    assert 1 == text.count("crane") and text.endswith("28 March [1].")
+    assert all(text.startswith(f"[{c.marker}]", c.at) for c in whole.answer.citations)
+    assert whole.answer.usage.input_tokens > half.answer.usage.input_tokens
+
+
+def test_what_was_sent_can_be_seen_after_a_restart(page: Any, server: FaultServer) -> None:
+    """Settings, excerpts with the numbers under which they are cited, and the prompt word for word, without any key."""
+    from pages.parts import shared
+
+    server.replies["ok"] = [TRUE]
+    (turn,) = turns(ask(page, "fault/ok"))
+    shared.close_bench()
+    page.test.session_state["ask.dialog"] = ("sent", turn.stream_id)
+    said = page.run().drawn("ask.sent")
+    assert "You answer questions from numbered excerpts" in said and QUESTION in said
+    assert "cited as [1]" in said and "hybrid, top 6" in said
+    assert "sk-test" not in said
+
+
+def test_a_judgement_is_kept_with_the_settings(page: Any) -> None:
+    """A thumb and a note go to the feedback with model and options; the same thumb again takes it back."""
+    from pages.parts import turn_bar
+
+    (turn,) = turns(ask(page, "local/extractive"))
+    turn_bar.judge(page.bench, turn, is_good=False)
+    turn_bar.judge(page.bench, turn, is_good=False, note="wrong turbine")
+    (kept,) = page.bench.feedback.list()
+    assert (False, "wrong turbine") == (kept.is_good, kept.note)
+    assert "local/extractive" == kept.settings["generate"]["model"] and 6 == kept.settings["search"]["top_k"]
+    assert "Note" in page.run().drawn("ask.last")
+    turn_bar.judge(page.bench, turn, is_good=False)
+    assert [] == page.bench.feedback.list()
+
+
+def test_a_follow_up_is_rewritten_by_the_model(page: Any, server: FaultServer) -> None:
+    """The question that was searched for is shown; the model is asked with both forms."""
+    server.replies["ok"] = [TRUE, "For how long was the gearbox of turbine 3 out of service?", "For 47 days [1]."]
+    ask(page, "fault/ok")
+    said = ask(page, "fault/ok", "And for how long was it out?").drawn("ask.last")
+    assert "searched for: For how long was the gearbox of turbine 3 out of service?" in said
+    last = server.of("ok")[-1].body["messages"][-1]["content"]
+    assert "And for how long was it out?" in str(last) and "it means: For how long was the gearbox" in str(last)
+
+
+def test_a_follow_up_without_a_model_takes_the_names_along(page: Any) -> None:
+    """Extracts search for the question with the names of the one before, and say so; a question of its own stays."""
+    ask(page, "local/extractive", "Did the board approve the Saltmarsh battery?")
+    said = ask(page, "local/extractive", "Who voted against it?").drawn("ask.last")
+    assert "searched for: Who voted against it? Saltmarsh" in said
+    assert "searched for" not in ask(page, "local/extractive", QUESTION).drawn("ask.last")
+
+
+def test_an_answer_as_json_is_held_to_its_schema(page: Any, server: FaultServer) -> None:
+    """The schema goes along, markers stand in the strings, arrays stay arrays, and a misfit is said."""
+    server.replies["ok"] = ['{"answer": "The gearbox failed [2].", "points": []}', '{"answer": [1]}']
+    page.test.session_state["ask.style."] = "json"
+    (turn,) = turns(ask(page, "fault/ok"))
+    assert '{"answer": "The gearbox failed [1].", "points": []}' == turn.answer.text
+    assert [1] == [c.marker for c in turn.answer.citations] and not turn.answer.note
+    assert "schema" in str(server.of("ok")[0].body)
+    do(page, "retry", turn.stream_id)
+    (misfit,) = turns(page)
+    assert '{"answer": [1]}' == misfit.answer.text and "does not fit the schema" in misfit.answer.note
 
 
 def test_a_model_that_cannot_be_used_says_why(page: Any) -> None:

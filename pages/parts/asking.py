@@ -1,0 +1,73 @@
+"""Start an answer: to a new question, or one more to a question that was asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+import rag
+from pages.parts import models
+from pages.parts.safe_text import say
+from pages.parts.turn_bar import PENDING, Pending
+from pages.parts.turn_dialogs import BESIDE
+from rag import GenerateOptions, RagError, SearchOptions, Workbench
+
+if TYPE_CHECKING:
+    from rag.store.conversations import Conversation
+    from rag.types import Collection
+
+ID = "c"  # of the conversation, in the address: it survives a reload, and another tab can follow
+OPEN = "ask.open"  # "turn:marker" of the citation that was picked
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the head of the page says."""
+
+    target: Collection
+    search: SearchOptions
+    generate: GenerateOptions
+    profile: str
+
+
+def ask(bench: Workbench, question: str, conversation: Conversation | None, settings: Settings) -> None:
+    """Start the answer in its worker and put the conversation's id into the address."""
+    st.query_params.pop("q", None)
+    _start(bench, question, conversation.id if conversation else None, settings, None)
+
+
+def again(bench: Workbench, conversation: Conversation, settings: Settings) -> bool:
+    """Start the answer that a press asked for; False when none did."""
+    pending: Pending | None = st.session_state.pop(PENDING, None)
+    if pending is None:
+        return False
+    options = settings.generate
+    if pending.again.goes_on:
+        record = bench.turns.record(pending.again.turn_id)
+        options = record.generate if record else options
+    options = replace(
+        options, model=pending.model or options.model, use_cache=False if not pending.model else options.use_cache
+    )
+    stream = _start(bench, pending.question, conversation.id, replace(settings, generate=options), pending.again)
+    if stream and not pending.again.is_kept:
+        st.query_params[BESIDE] = stream
+    return True
+
+
+def _start(
+    bench: Workbench, question: str, conversation_id: str | None, settings: Settings, again: rag.generation.Again | None
+) -> str:
+    """Return the id of the answer that was started, empty when it could not be."""
+    st.session_state.pop(OPEN, None)
+    try:
+        stream = rag.ask(
+            bench, question, conversation_id=conversation_id, collection=settings.target, search_options=settings.search,
+            generate_options=settings.generate, user=models.visitor(), profile=settings.profile, again=again,
+        )  # fmt: skip
+    except RagError as error:
+        say("warning", error)
+        return ""
+    st.query_params[ID] = stream.conversation_id or ""
+    return stream.id
