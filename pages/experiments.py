@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts import answer_runs, gap_list, map_view, run_list, set_menu, shared, sweeps
+from pages.parts import answer_runs, draft_list, gap_list, map_view, run_list, set_menu, shared, sweeps
 from rag import Workbench
 
 if TYPE_CHECKING:
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 VIEW = "experiments.view"
 _SAID = "experiments.said"
-_TITLES = {"sweep": "Sweep", "runs": "Runs", "answers": "Answers", "map": "Map", "gaps": "Gaps"}
+_TITLES = {"sweep": "Sweep", "runs": "Runs", "answers": "Answers", "map": "Map", "gaps": "Gaps", "drafts": "Drafts"}
 _SHOW: dict[str, Callable[[Workbench, Collection], dict[str, str]]] = {
     "sweep": sweeps.show,
     "runs": run_list.show,
     "answers": answer_runs.show,
     "map": map_view.show,
     "gaps": gap_list.show,
+    "drafts": draft_list.show,
 }
 """Each draws its part and returns what the address has to say to open it again."""
 

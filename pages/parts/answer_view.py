@@ -28,13 +28,7 @@ _MOST = 300
 
 def plan(found: AnswerPlan) -> Node:
     """Return what answering takes."""
-    price = (
-        "price unknown"
-        if found.cost_usd is None
-        else "free"
-        if found.cost_usd == 0
-        else f"about {cost(found.cost_usd)}"
-    )
+    price = price_words(found.cost_usd)
     time = "time not known yet" if found.seconds is None else f"about {duration(1000 * max(1.0, found.seconds))}"
     silent = found.questions - found.to_ask
     rest = (
@@ -45,6 +39,11 @@ def plan(found: AnswerPlan) -> Node:
         "div.plan", el("span.strong", f"{count(found.to_ask, 'answer')} · {price} · {time}"),
         el("span.muted", f"{tokens}{rest}." + (" Estimates; answers in the cache are free." if found.input_tokens else "")),
     )  # fmt: skip
+
+
+def price_words(usd: float | None) -> str:
+    """Return an estimated price; an unknown one is said to be unknown."""
+    return "price unknown" if usd is None else "free" if usd == 0 else f"about {cost(usd)}"
 
 
 def run_name(info: RunInfo) -> str:

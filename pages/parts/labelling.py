@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rag.types import LabelledQuestion, QuestionSet, SearchResult
 
 _FIRST_SET = "My questions"
-VERBS = ("label", "unlabel", "absent", "out")
+VERBS = ("label", "unlabel", "absent", "out", "accept")
 
 
 def known(chosen: QuestionSet | None, question: str) -> LabelledQuestion | None:
@@ -29,7 +29,7 @@ def known(chosen: QuestionSet | None, question: str) -> LabelledQuestion | None:
 def expected(chosen: QuestionSet | None, result: SearchResult) -> frozenset[str]:
     """Return the ids of the candidates that hold evidence of the question."""
     label = known(chosen, result.question)
-    pieces = label.evidence if label else ()
+    pieces = label.evidence if label and label.label == "evidence" else ()
     is_right = rag.evaluation.pool.is_right
     return frozenset(h.chunk.id for h in result.candidates if any(is_right(h.chunk, piece) for piece in pieces))
 
@@ -49,6 +49,12 @@ def line(chosen: QuestionSet | None, question: str) -> Node:
         words = f"In {name}: expected in {count(len(label.evidence), 'place')}."
     elif label.label == "absent":
         return el("div.labelling", el("span.muted", f"In {name}: not in the documents."), out)
+    elif label.evidence:
+        piece = label.evidence[0]
+        words = f"Suggested for {name}: “{visible(piece.quote, 160)}” in {visible(piece.document_name, 50)}."
+        return el(
+            "div.labelling", el("span.muted", words), el("button.link", "Accept", data_pick="accept:"), absent, out
+        )
     else:
         note = visible(label.note, 160) if label.note else "nobody has said yet where the answer stands."
         words = f"In {name} without a label for search: {note}"
@@ -67,6 +73,8 @@ def act(bench: Workbench, chosen: QuestionSet | None, result: SearchResult, valu
             rag.evaluation.label_question(bench, set_id, result.question, rag.evaluation.evidence_of(hit))
         elif verb == "absent":
             rag.evaluation.label_question(bench, set_id, result.question, label="absent")
+        elif verb == "accept" and label is not None:
+            accept(bench, label)
         elif verb == "out" and label is not None:
             tuning.question_sets(bench).remove([label.id])
         elif verb == "unlabel" and hit is not None and label is not None:
@@ -76,6 +84,12 @@ def act(bench: Workbench, chosen: QuestionSet | None, result: SearchResult, valu
             tuning.question_sets(bench).save(changed)
     except RagError as error:
         st.session_state[tuning.SAID] = str(error)
+
+
+def accept(bench: Workbench, question: LabelledQuestion) -> None:
+    """Confirm what was suggested of a question: from now on it is measured by it. Raises `QuestionSetError`."""
+    if question.evidence:
+        tuning.question_sets(bench).save(replace(question, label="evidence", note=""))
 
 
 def _first_set(bench: Workbench) -> str:

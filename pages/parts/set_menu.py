@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 import rag
-from pages.parts import tuning
+from pages.parts import shared, tuning
 from pages.parts.safe_text import draw, el, say, visible
 from pages.parts.shared import count
 from rag import RagError, Workbench
@@ -39,6 +39,10 @@ def menu(bench: Workbench, target: Collection, chosen: QuestionSet | None) -> No
             "Import CSV or JSONL", key=f"{_UPLOAD}.{round_}", type=["csv", "jsonl", "json", "tsv", "txt"],
             help="A row is a question, with document and page or quote, or with answerable = false.",
             on_change=guarded, args=(_import, bench, target),
+        )  # fmt: skip
+        st.page_link(
+            shared.page("experiments"), label="Suggest questions, review drafts", icon=":material/edit_note:",
+            query_params={"view": "drafts", **({"set": chosen.id} if chosen else {})},
         )  # fmt: skip
         if not any(info.name == SAMPLES for info in tuning.question_sets(bench).list()):
             st.button(

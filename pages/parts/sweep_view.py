@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import rag
+from pages.parts import answer_view
 from pages.parts.safe_text import Node, el, visible
 from pages.parts.shared import cost, count, duration
 
@@ -33,13 +34,7 @@ def plan(found: SweepPlan) -> Node:
     embedding = "every vector it needs is kept already"
     if found.texts_to_embed:
         embedding = f"{count(found.texts_to_embed, 'text')} to embed, {found.tokens_to_embed:,} tokens"
-    price = (
-        "price unknown"
-        if found.cost_usd is None
-        else "free"
-        if found.cost_usd == 0
-        else f"about {cost(found.cost_usd)}"
-    )
+    price = answer_view.price_words(found.cost_usd)
     time = (
         "time not known yet: this embedding model was not used here"
         if found.seconds is None

@@ -20,6 +20,7 @@ from rag.evaluation.pairing import Pair, changes, pairs
 from rag.evaluation.pool import Pool
 from rag.evaluation.running import fingerprint, keep_run
 from rag.evaluation.scoring import Evaluation, rescore
+from rag.evaluation.suggesting import Suggested, SuggestionPlan, plan_suggestions, start_suggestions
 from rag.evaluation.sweeping import SweepPlan, SweepResult, plan_sweep, resume_sweep, start_sweep, sweep_result
 from rag.evaluation.tables import to_csv, to_jsonl
 from rag.evaluation.threshold import Curve, Recommendation, recommend
@@ -49,6 +50,8 @@ __all__ = [
     "Remedy",
     "Runs",
     "Setting",
+    "Suggested",
+    "SuggestionPlan",
     "Sweep",
     "SweepGrid",
     "SweepPlan",
@@ -71,6 +74,7 @@ __all__ = [
     "new_question",
     "pairs",
     "plan_answers",
+    "plan_suggestions",
     "plan_sweep",
     "project_question",
     "recommend",
@@ -79,6 +83,7 @@ __all__ = [
     "resume_sweep",
     "settle_gap",
     "start_answers",
+    "start_suggestions",
     "start_sweep",
     "sweep_result",
     "sweep_table",

@@ -65,7 +65,8 @@ def in_collection(
     asked: list[LabelledQuestion] = []
     left_out: list[tuple[LabelledQuestion, str]] = []
     for question in question_set.questions:
-        pieces = tuple(piece for piece in question.evidence if library.state(piece) == "here")
+        found = question.evidence if question.label == "evidence" else ()
+        pieces = tuple(piece for piece in found if library.state(piece) == "here")
         if question.label == "absent":
             asked.append(question)
         elif pieces:
@@ -113,7 +114,8 @@ def label_question(
         sets.add(set_id, [made])
         return made
     if evidence:
-        pieces = tuple(dict.fromkeys((*known.evidence, evidence)))
+        before = known.evidence if known.label == "evidence" else ()  # what was only suggested is answered by this
+        pieces = tuple(dict.fromkeys((*before, evidence)))
     changed = replace(known, label=label, evidence=pieces, note="")
     sets.save(changed)
     return changed

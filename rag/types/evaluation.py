@@ -46,12 +46,12 @@ class LabelledQuestion:
     text: str
     label: Label = "draft"
     evidence: tuple[Evidence, ...] = ()
-    """Any hit on any of these is right; empty unless the label is `evidence`."""
+    """Any hit on any of these is right. Of a draft: where a suggestion says that the answer stands, which nobody has confirmed yet."""
     note: str = ""
     """A sentence for the user, such as why an imported row is a draft."""
 
     def __post_init__(self) -> None:
-        if (self.label == "evidence") != bool(self.evidence):
+        if self.label != "draft" and (self.label == "evidence") != bool(self.evidence):
             raise ValueError("a question has evidence exactly when its label says so")
 
 
