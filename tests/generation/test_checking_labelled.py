@@ -52,13 +52,13 @@ def checked(pair: dict[str, Any]) -> tuple[FigureCheck, ...]:
     return check_figures(Sentence(pair["sentence"], passage.capitals), [passage])
 
 
-def figure_score(*, held_out: bool) -> Score:
+def figure_score(*, held_out: bool, name: str = "figures.jsonl") -> Score:
     """Score each labelled figure, and count every mark on a figure that nobody labelled as a false alarm.
 
     A labelled figure that is not looked up at all counts as missed if wrong and as a false alarm if right.
     """
     score = Score()
-    for pair in pairs("figures.jsonl", held_out=held_out):
+    for pair in pairs(name, held_out=held_out):
         checks = checked(pair)
         labelled: set[FigureCheck] = set()
         for text, label in pair["figures"].items():
@@ -99,13 +99,20 @@ def test_there_are_enough_pairs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held_out", "marks", "supported"), [(False, (0.97, 0.94), (0.97, 0.98)), (True, (0.94, 0.93), (0.96, 0.96))]
+    ("held_out", "marks", "supported"), [(False, (0.97, 0.94), (0.97, 0.98)), (True, (0.95, 0.95), (0.96, 0.96))]
 )
 def test_figures(held_out: bool, marks: tuple[float, float], supported: tuple[float, float]) -> None:
     """Marks on figures, and figures left unmarked, stay as right as they were measured; also on pairs not looked at."""
     score = figure_score(held_out=held_out)
     for measured, floors in ((score.of_marks(), marks), (score.of_support(), supported)):
         assert all(value >= floor for value, floor in zip(measured, floors, strict=True)), (measured, floors)
+
+
+@pytest.mark.parametrize(("held_out", "floor"), [(False, (0.89, 0.86)), (True, (0.90, 0.74))])
+def test_figures_of_federal_plans(held_out: bool, floor: tuple[float, float]) -> None:
+    """Pairs from real plans, written before a rule was changed for them and full of numbers that have changed places."""
+    precision, recall = figure_score(held_out=held_out, name="federal.jsonl").of_marks()
+    assert precision >= floor[0] and recall >= floor[1], (precision, recall)
 
 
 @pytest.mark.parametrize(("held_out", "floor"), [(False, (0.87, 0.94)), (True, (0.79, 0.85))])

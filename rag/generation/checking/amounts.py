@@ -62,7 +62,7 @@ _AFTER_OVER = re.compile(r"\s?\+|\s(?:\w+\s)?or more\b|\s(?:\w+\s)?at least\b", 
 _AFTER_UNDER = re.compile(r"\s(?:\w+\s)?(?:or (?:less|fewer|under)|at most|at the most)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_][^\W_]*(?:['’-][^\W_]+)*")
 _STOPS_THINGS = re.compile(
-    r"[.,;:!?()\[\]|\n\d–—]|\b(?:in|on|at|to|from|for|with|by|than|that|which|who|is|are|was|were|have|has|had|per|and|or|as|while|but|of|against|before|after|during|within|between|under|over|about|into|onto|when|if|because|until|since|the|this|that|these|it|its|their|he|she|they|we|will|would|can|may|must|not)\b"
+    r"[.,;:!?()\[\]|\n\d–—]|\b(?:in|on|at|to|from|for|with|by|than|that|which|who|is|are|was|were|have|has|had|per|and|or|as|while|but|of|against|before|after|during|within|between|under|over|about|into|onto|when|if|because|until|since|the|this|that|these|it|its|their|he|she|they|we|will|would|can|may|must|not|a|an|instead|rather|compared|annually|yearly|each|every)\b"
 )
 
 

@@ -19,8 +19,9 @@ from rag.types import Hit
 
 Span = tuple[int, int]
 
-_JOINTS = re.compile(r"[-_.]+")
+_JOINTS = re.compile(r"[-_.]+|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
 """What stands for blanks in a file's name."""
+_LEANS = re.compile(r"(?:This|That|These|Those|It|They|Such|He|She|Its|Their|The (?:same|latter|former))\b")
 
 
 class Passage:
@@ -85,6 +86,13 @@ class Passage:
         """Stems of `capitals`, and capital letters that stand alone."""
         alone = (stem for stems in self.stems for stem in stems if stem.isupper())
         return frozenset((*(stem for word in self.capitals for stem in terms(word)), *alone))
+
+    def said_around(self, at: int) -> frozenset[str]:
+        """Return the stems of the sentence at an offset, with those of the one before where it leans on that: "This bill …"."""
+        index = self.sentence_at(at)
+        if index and _LEANS.match(self.text, self.sentences[index][0]):
+            return self.stems[index] | self.stems[index - 1]
+        return self.stems[index]
 
     def sentence_at(self, at: int) -> int:
         """Return the index of the sentence that an offset lies in, or the one before it."""

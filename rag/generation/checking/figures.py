@@ -13,7 +13,7 @@ from rag.generation.checking.evidence import Passage
 from rag.generation.checking.mentions import Mention, is_denied_at, mentions
 from rag.generation.checking.names import Name, Tokens, find_name, folded, names, other_bearer
 from rag.generation.checking.reading import Amount
-from rag.generation.checking.rivals import parted_claims, said_of_another
+from rag.generation.checking.rivals import parted_claims, said_of_another, tells_apart
 from rag.generation.checking.units import unheard_things
 from rag.generation.checking.words import told_stems
 from rag.types import FigureCheck, FigureKind, FigureVerdict
@@ -155,6 +155,8 @@ def _conflict(sentence: Sentence, claim: Mention, source: Mention, passage: Pass
     said = passage.text[source.amount.start : source.amount.end]
     if not claim.amount.ordinal and unheard_things(claim.amount.things, passage.all_stems):
         return _Found("contradicted", _clause_text(passage, source))
+    if _is_of_something_else(claim.amount, passage):
+        return _Found("contradicted", _clause_text(passage, source))
     if claim.years and source.years and not claim.years & source.years:
         return _Found("contradicted", f"{said} ({', '.join(map(str, sorted(source.years)))})")
     if _opposite(claim, source) or _opposite_denial(sentence, claim, source, passage):
@@ -176,6 +178,12 @@ def _conflict(sentence: Sentence, claim: Mention, source: Mention, passage: Pass
     if said_of_another(sentence.stems, claim, is_one_of_several, source, passage):
         return _Found("contradicted", _clause_text(passage, source))
     return _Found("supported", said)
+
+
+def _is_of_something_else(claim: Amount, passage: Passage) -> bool:
+    """Tell whether a claim weighs or measures out something that the passage does not know: tons of methane."""
+    measured = claim.readings[0].dimension in ("mass", "volume")
+    return measured and bool(claim.of) and not set(claim.of) & passage.all_stems
 
 
 def _other_rate(claim: str, source: str) -> bool:
@@ -250,7 +258,7 @@ def _dates_in(sentence: Sentence, claim: DateMention, passage: Passage) -> Itera
         if True in answers or any(
             _told_apart(one, other, years) for one in claim.readings for other in source.readings
         ):
-            if _denied_apart(sentence, claim, passage, source):
+            if _denied_apart(sentence, claim, passage, source) or _is_of_another_day(sentence, claim, passage, source):
                 where = passage.sentences[passage.sentence_at(source.start)]
                 yield _Found("contradicted", " ".join(passage.text[slice(*where)].split()), passage.marker, 1.0)
             else:
@@ -266,6 +274,21 @@ def _dates_in(sentence: Sentence, claim: DateMention, passage: Passage) -> Itera
     first = claim.readings[0]
     if first.last_year is not None and {first.year, first.last_year} <= years:
         yield _Found("supported", f"{first.year}, {first.last_year}", passage.marker)
+
+
+def _is_of_another_day(sentence: Sentence, claim: DateMention, passage: Passage, source: DateMention) -> bool:
+    """Tell whether the passage has another day in a sentence about what the claim is about, and this one in one that is not."""
+    if claim.readings[0].day is None or len(sentence.dates) > 1:
+        return False
+    here, at = passage.said_around(source.start), passage.sentence_at(source.start)
+    others = [
+        d
+        for d in passage.dates
+        if passage.sentence_at(d.start) != at
+        and d.readings[0].day is not None
+        and says(claim.readings[0], d.readings[0]) is False
+    ]
+    return any(tells_apart(sentence.stems, here, passage.said_around(d.start), passage) for d in others)
 
 
 def _denied_apart(sentence: Sentence, claim: DateMention, passage: Passage, source: DateMention) -> bool:

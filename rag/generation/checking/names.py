@@ -43,6 +43,7 @@ _NOT_NAMES = frozenset(
 _STARTERS = frozenset(
     "the a an this that these those it its he she they we you i his her their our your my there here in on at by for from to with as of and but or "
     "so if when while where after before since during under over until between among within without about against through "
+    "near outside inside across along around beyond despite except toward towards upon via per plus unlike "
     "however moreover furthermore therefore thus also although because despite both each every all many most some such no not "
     "one two three four five six seven eight nine ten then now today later meanwhile additionally finally first second third "
     "according based given overall note yes are is was were do does did can could should may might will what who which why how "
@@ -100,7 +101,12 @@ class Tokens:
             places.setdefault(word, []).append(i)
         return places
 
+    def starting(self, letter: str) -> list[int]:
+        """Return the places of the words that begin with a letter."""
+        return [i for i, word in enumerate(self.words) if word[:1] == letter]
+
     def run(self, first: int, last: int) -> str:
+        last = min(last, len(self.spans) - 1)
         return self.text[self.spans[first][0] : self.spans[last][1]]
 
 
@@ -205,7 +211,7 @@ def find_name(name: tuple[str, ...], tokens: Tokens) -> str:
         if found := _together(form, tokens):
             return found
     if len(name) > 1:
-        return _acronym_of(name, tokens) or _all_forms(name, tokens)
+        return _acronym_of(name, tokens) or _all_forms(name, tokens) or _begun_by_acronym(name, tokens)
     if 2 <= len(whole) <= 8 and whole.isalpha() and (found := _written_out(whole, tokens)):
         return found
     return _related(whole, tokens)
@@ -262,11 +268,21 @@ def _acronym_of(name: tuple[str, ...], tokens: Tokens) -> str:
 
 def _written_out(acronym: str, tokens: Tokens) -> str:
     """Return the words whose first letters spell an acronym, small words skipped or not."""
-    for first in range(len(tokens.words)):
-        if tokens.words[first][:1] != acronym[0]:
-            continue
+    for first in tokens.starting(acronym[0]):
         if (last := _spelled(acronym, tokens, first)) is not None:
             return tokens.run(first, last)
+    return ""
+
+
+def _begun_by_acronym(name: tuple[str, ...], tokens: Tokens) -> str:
+    """Return the words that a name's first word stands for, with the others after them: CARES Act for Coronavirus … Security Act."""
+    first, *others = name
+    if not (3 <= len(first) <= 8 and first.isalpha()):
+        return ""
+    for start in tokens.starting(first[0]):
+        last = _spelled(first, tokens, start)
+        if last is not None and all(any(last < p <= last + _WINDOW for p in tokens.places.get(w, ())) for w in others):
+            return tokens.run(start, last + len(others))
     return ""
 
 

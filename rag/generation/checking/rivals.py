@@ -52,6 +52,12 @@ def said_of_another(
         return True
     if any(_goes_with_its_numbers(claim, source, r) or _is_part(claim, claimed, source, r) for r in beside):
         return True
+    if any(_has_its_things(claim, source, r) for r in rivals if r.sentence == source.sentence):
+        return True
+    if any(
+        _belongs_to_sentence(stems, source, r, passage) for r in rivals if _are_alike(claim, r) and claim.role == r.role
+    ):
+        return True
     told = (frozenset(claim.amount.of) or sentence - frozenset(claim.amount.things)) - SAYS_HOW_MUCH
     return not claim.role and any(
         _told_elsewhere(told, source, r, passage)
@@ -148,6 +154,33 @@ def _is_part(claim: Mention, claimed: frozenset[str], source: Mention, rival: Me
     if not source.amount.is_whole or claim.amount.is_whole or rival.amount.start < source.amount.end:
         return False
     return bool((claimed & rival.stems) - source.stems)
+
+
+def _has_its_things(claim: Mention, source: Mention, rival: Mention) -> bool:
+    """Tell whether the passage counts with the rival what the claim counts: 734,000 retirement plans, not 662,000 welfare plans."""
+    mine, here, there = (frozenset(m.amount.things) for m in (claim, source, rival))
+    return bool(mine & here) and (mine & here) < (mine & there)
+
+
+def _belongs_to_sentence(told: frozenset[str], source: Mention, rival: Mention, passage: Passage) -> bool:
+    """Tell whether a claim is about what the rival's sentence is about and the source's is not.
+
+    Something that it tells stands in the rival's sentence alone, and nothing in the source's alone.
+    """
+    if source.in_table or rival.in_table or source.sentence == rival.sentence:
+        return False
+    here, there = (passage.said_around(m.amount.start) for m in (source, rival))
+    return tells_apart(told, here, there, passage)
+
+
+def tells_apart(told: frozenset[str], here: frozenset[str], there: frozenset[str], passage: Passage) -> bool:
+    """Tell whether a claim names what stands in one sentence of a passage alone, and nothing that stands in the other alone.
+
+    A name is enough, else two words.
+    """
+    told = told - SAYS_HOW_MUCH - _WEEKDAYS - passage.context_stems
+    own = told & there - here
+    return not told & here - there and (len(own) > 1 or bool(own & passage.capital_stems))
 
 
 def _told_elsewhere(told: frozenset[str], source: Mention, rival: Mention, passage: Passage) -> bool:
