@@ -12,6 +12,7 @@ from pages.parts import (
     address,
     controls,
     fetching,
+    history,
     hits,
     labelling,
     panel,
@@ -37,7 +38,12 @@ def main() -> None:
     bench = shared.open_bench()
     target = shared.collection(bench)
     st.title("Search")
-    question = _question()
+    box, earlier = st.columns([14, 1], gap="small")
+    with box:
+        question = _question()
+    with earlier:
+        history.menu(bench)
+    history.said()
     if not target.chunks:
         shared.empty_state(
             "Nothing to search yet",
@@ -121,8 +127,9 @@ def _one_question(
             st.session_state[OPEN] = value
 
     try:
-        found, _ = fetching.candidates(bench, target, question, options)
+        found, is_new = fetching.candidates(bench, target, question, options)
         result = rag.rank(found, options)
+        history.note(bench, result, is_new)
     except RagError as error:
         with results:
             say("warning", error)

@@ -33,6 +33,7 @@ from rag.settings import Settings
 from rag.store.catalog import Catalog
 from rag.store.conversations import Conversations
 from rag.store.feedback import Feedback
+from rag.store.history import SearchHistory
 from rag.store.keywords import word_spans
 from rag.store.lock import DataLock
 from rag.store.profiles import Profiles, to_json
@@ -147,6 +148,11 @@ class Workbench:
     @property
     def data_dir(self) -> Path:
         return self.settings.data_dir
+
+    @property
+    def search_history(self) -> SearchHistory:
+        """Questions asked on Search, with the settings of then."""
+        return SearchHistory(self.catalog.engine)
 
     @property
     def profiles(self) -> Profiles:

@@ -205,3 +205,25 @@ def test_another_collection_stands_beside_this_one(visit_with_samples: Visit) ->
     assert "Collection small" in both and "gearbox" in both
     page.bench.catalog.delete_collection("small")
     assert not page.run().has("search.compared") and "gearbox" in page.drawn("search.results")
+
+
+# --- the history ---
+
+
+def test_questions_are_kept_with_the_settings_they_were_left_with(visit_with_samples: Visit) -> None:
+    """The list has every question once, newest first, as its sliders stood when the next one was asked."""
+    page = visit_with_samples("search", q=QUESTION)
+    page.pick("search.top_k", 3.0)
+    page.test.text_input(key="search.question").set_value("Who voted against the battery?")
+    page.run().run()
+    listed = page.drawn("search.history")
+    assert listed.index("Who voted") < listed.index(QUESTION)
+    assert "top 3" in listed.partition(QUESTION)[2]
+    assert QUESTION in visit_with_samples("search").drawn("search.history")
+
+
+def test_the_history_is_cleared(visit_with_samples: Visit) -> None:
+    """One press, and the list is empty."""
+    page = visit_with_samples("search", q=QUESTION).run()
+    page.press("Clear")
+    assert [] == page.bench.search_history.list()
