@@ -112,6 +112,13 @@ def test_divided_words_are_made_whole() -> None:
     assert 2 == text.count("long-term")
 
 
+def test_a_word_divided_between_two_columns_is_made_whole() -> None:
+    """The next column stands far to the right of the hyphen, which is no space between two words."""
+    left = lines(["The act is about the pre-"], top=300)
+    right = lines(["vailing wage, and about the", "workers who earn it."], top=700, x=330)
+    assert "about the prevailing wage" in document_of(pdf_of([*left, *right])).text
+
+
 def test_dot_leaders_are_shortened() -> None:
     """The dots of a table of contents are not text."""
     assert "Harbour … 12" == document_of(pdf_of(lines([f"Harbour {'.' * 90} 12"]))).text

@@ -220,7 +220,11 @@ def _character_boxes(textpage: pdfium.PdfTextPage, start: int, count: int) -> li
 
 def _with_missing_spaces(source: str, lefts: Sequence[float], rights: Sequence[float], height: float) -> str:
     """Put a space where two words stand apart although the file has none between them, as justified text often does."""
-    gaps = [(lefts[i] - rights[i - 1], i) for i in range(1, len(source)) if source[i].isalnum() and source[i - 1] > " "]
+    gaps = [
+        (lefts[i] - rights[i - 1], i)
+        for i in range(1, len(source))
+        if source[i].isalnum() and source[i - 1] > " " and source[i - 1] != HYPHEN
+    ]
     if not gaps:
         return source
     usual = sorted(gap for gap, _ in gaps)[len(gaps) // 2]  # not 0 where letters are set wide
