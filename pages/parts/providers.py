@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts import provider_change
+from pages.parts import provider_change, routing
 from pages.parts.models import described, visitor
 from pages.parts.provider_keys import unlock
 from pages.parts.safe_text import Node, draw, el, say, visible
@@ -38,6 +38,7 @@ def show(bench: Workbench) -> None:
         _one(bench, config)
     if found:
         _fallbacks(bench)
+        routing.show(bench)
 
 
 def _one(bench: Workbench, config: ProviderConfig) -> None:

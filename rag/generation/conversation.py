@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rag.generation.answering import answer_events, new_stream
 from rag.generation.followup import Rewritten, searchable
 from rag.generation.prompting import PastTurn
+from rag.generation.routed import routed
 from rag.generation.stream import AnswerStream
 from rag.question import checked_question
 from rag.store.conversations import Conversation, ConversationInfo, Conversations, Turn, TurnState
@@ -98,7 +99,8 @@ def ask(
         if stream.spent_before and again:
             _same_excerpts(stream, turns.record(again.turn_id))
         assert stream.result is not None
-        events = answer_events(bench, stream, stream.result, generate_options, user, _past(before), stream.spent_before)
+        options = generate_options if again else routed(bench, stream, generate_options, user)
+        events = answer_events(bench, stream, stream.result, options, user, _past(before), stream.spent_before)
         return _saved_now_and_then(turns, stream, events, record)
 
     return stream.start(work)

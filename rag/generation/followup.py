@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from rag.errors import RagError
 from rag.generation.prompting import PastTurn, may_be_follow_up, rewrite_prompt, rewritten_question
 from rag.providers.messages import CallEnd, Message, Request
-from rag.providers.routing import Routing, choose
+from rag.providers.routing import choose
 from rag.providers.tokens import estimate
 from rag.question import checked_question
 from rag.store.keywords import query_terms, terms, word_spans
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SMALL_MODEL = "small_model"
-"""Setting: PROVIDER/MODEL that simple tasks go to; empty takes the one that answers."""
 _WINDOW = 8192
 _OUTPUT_TOKENS = 200
 _MOST_WORDS = 6
@@ -96,7 +94,7 @@ def searchable(
     if not may_be_follow_up(question, past):
         return Rewritten(question)
     if not model.startswith("local/"):
-        routed = choose("rewrite", Routing(model, small=str(bench.catalog.setting(SMALL_MODEL, "") or ""))).model
+        routed = choose("rewrite", bench.gateway.routing(model, user)).model
         try:
             return Rewritten(_by_model(bench, question, turns, routed, user, stop), routed)
         except RagError as error:

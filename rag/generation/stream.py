@@ -60,6 +60,8 @@ class AnswerStream:
         self.id = uuid.uuid4().hex
         self.question = question
         self.model = model
+        self.routed = ""
+        """Why another model than the chosen one answers, as a sentence; empty when it does not."""
         self.label = label
         self.result = result
         """What the answer rests on; None while the search still runs."""
@@ -276,7 +278,7 @@ class AnswerStream:
             duration_ms=(now - self._began) * 1000,
             error=error,
             cached=end.cached,
-            note=" ".join(filter(None, (self._stand_in(end), end.note))),
+            note=" ".join(filter(None, (self.routed, self._stand_in(end), end.note))),
             checks=self.checks,
             profile=self.profile,
             steps=self.steps,

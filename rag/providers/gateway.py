@@ -28,10 +28,11 @@ from rag.providers.embedding import Keep, RemoteEmbedder
 from rag.providers.keys import Key, Keys
 from rag.providers.loop import submit
 from rag.providers.messages import Capabilities, ModelInfo, Request, Result, Reuse, StreamEvent
-from rag.providers.offers import embedding_model, make_tariff
+from rag.providers.offers import embedding_model, make_tariff, routing_of
 from rag.providers.policy import RetryPolicy, Timeouts
 from rag.providers.prices import PriceBook, Tariff, UnitPrice
 from rag.providers.reuse import ResponseStore
+from rag.providers.routing import Routing
 from rag.providers.runner import Runner
 from rag.providers.structured import Structured, ask_for_json
 from rag.providers.tokens import Calibration, estimate_request
@@ -210,6 +211,10 @@ class Gateway:
         from rag.providers.trial import try_out
 
         return try_out(self, config, key=key, model=model, user=user)
+
+    def routing(self, chosen: str, user: str = "") -> Routing:
+        """Return the rule by which tasks go to small and large models, for somebody who chose PROVIDER/MODEL; contacts nobody."""
+        return routing_of(self, self._settings, chosen, user)
 
     def capabilities(self, name: str) -> Capabilities:
         """Return what PROVIDER/MODEL can take. Raises `ProviderError` for a provider that is not set up."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Final
 
 from rag.providers import presets
 from rag.providers.embedding import KNOWN, EmbeddingModel
 from rag.providers.prices import Tariff, UnitPrice
+from rag.providers.routing import SETTING, Routing
 from rag.types import Usage
 
 if TYPE_CHECKING:
-    from rag.providers.config import ProviderConfig
+    from rag.providers.config import ProviderConfig, SettingsStore
     from rag.providers.gateway import Gateway
     from rag.providers.keys import Key
 
@@ -52,3 +53,24 @@ def likely_usd(gateway: Gateway, model: str, prompt_tokens: int, output_tokens: 
     config = gateway.book.get(provider)
     usage = Usage(gateway.runner.calibration.corrected(model, prompt_tokens), output_tokens, estimated=True)
     return gateway.prices.cost(gateway.tariff(config, user), name, usage).estimated_usd
+
+
+def routing_of(gateway: Gateway, settings: SettingsStore, chosen: str, user: str = "") -> Routing:
+    """Return the rule by which tasks go to models for somebody who chose `chosen`; contacts nobody.
+
+    Where the user named no small or large model, those of the chosen model's provider stand in; one that cannot be used is left out.
+    """
+    kept = dict(settings.setting(SETTING, {}) or {})
+    provider = chosen.partition("/")[0]
+    configs = {config.name: config for config in gateway.book.all()}
+    own = configs.get(provider)
+    for size in ("small", "large"):
+        name = getattr(own, size, "")
+        kept.setdefault(size, f"{provider}/{name}" if own and name in own.models else "")
+        config = configs.get(kept[size].partition("/")[0])
+        if config is None or gateway.problem(config, user):
+            kept[size] = ""
+    return Routing(chosen, **{name: value for name, value in kept.items() if name in _RULE})
+
+
+_RULE: Final = frozenset(f.name for f in fields(Routing)) - {"chosen"}

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+SETTING: Final = "routing"
+"""Key of what the user changed of the rule: fields of `Routing` but `chosen`; what is not there is as it is made."""
+
 Task = Literal["title", "rewrite", "check", "suggest", "answer", "research"]
 TASKS: Final[tuple[Task, ...]] = ("title", "rewrite", "check", "suggest", "answer", "research")
 _SIMPLE: Final[frozenset[Task]] = frozenset({"title", "rewrite", "check", "suggest"})

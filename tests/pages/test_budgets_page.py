@@ -83,6 +83,6 @@ def test_an_answer_that_does_not_fit_is_a_sentence(visit_with_samples: Visit) ->
         page.run()
         for stream in page.bench.answers.values():
             stream.wait(30)
-        assert "today's budget of $0.0100; raise it" in page.run().drawn("ask.turns")
+        assert "today's budget of $0.0100; raise it" in page.run().drawn("ask.last")
         assert [] == server.exchanges
         assert not page.test.chat_input[0].disabled
