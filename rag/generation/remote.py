@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rag.generation import orders
 from rag.generation.checking.checker import Checker
 from rag.generation.checking.meaning import Meaning
 from rag.generation.citations import CitationReader, PagesOf
@@ -223,7 +224,7 @@ class AnswerReader:
                     yield from self._more(self._joint.flush())
                 yield from self._told(self._citations.flush())
                 yield from (CheckEvent(check) for check in self._checker.finish())
-                yield _end(result, self._misfit(result))
+                yield _end(result, self._misfit(result), orders.named(self._hits))
 
     def _more(self, text: str) -> Iterator[Event]:
         self._raw += text
@@ -243,12 +244,12 @@ class AnswerReader:
                 yield from (CheckEvent(check) for check in self._checker.feed(event.text))
 
 
-def _end(result: Result, misfit: str = "") -> EndEvent:
+def _end(result: Result, misfit: str, orders_named: str) -> EndEvent:
     return EndEvent(
         _FINISH[result.finish],
         result.usage,
         model=result.model,
         cost_usd=0.0 if result.cached else result.total_usd,
         cached=result.cached,
-        note=result.problem or misfit,
+        note=" ".join(filter(None, (result.problem or misfit, orders_named))),
     )

@@ -78,6 +78,8 @@ class FaultServer:
         self.exchanges: list[Exchange] = []
         self.replies: dict[str, Sequence[str | wire.Calls]] = {}
         """What a model answers with, one a request, the last one repeated: a text, or `wire.calls` of tools."""
+        self.minds: dict[str, Callable[[dict[str, Any]], str | wire.Calls]] = {}
+        """Models that make their answer of the request that they get; they go before `replies`."""
         self.models: list[str] = ["ok", "small", "large"]
         self.dimension = 8
         self.weights = ""
@@ -173,6 +175,8 @@ class FaultServer:
         elif path.endswith(("/chat/completions", "/messages")):
             texts = self.replies.get(exchange.model)
             text = texts[min(number, len(texts) - 1)] if texts else None
+            if (mind := self.minds.get(exchange.model)) is not None:
+                text = mind(exchange.body)
             await Chat(step, exchange, reply, path.endswith("/messages"), text).run()
         else:
             await reply.send(404, b"<html>no such page</html>", {"content-type": "text/html"})
