@@ -10,7 +10,7 @@ import pytest
 from tests.browser.harness import Visitor
 
 Visit = Callable[..., Visitor]
-PAGES = ("documents", "collections", "search", "ask", "usage", "settings")
+PAGES = ("documents", "collections", "search", "experiments", "ask", "usage", "settings")
 QUESTION = "Why was turbine 3 out of service and for how long?"
 LINK = "search?q=" + QUESTION.replace(" ", "+")
 MOVE_BUDGET_MS = 1000
