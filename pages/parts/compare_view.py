@@ -83,7 +83,7 @@ def _run_row(info: RunInfo, sure: str) -> Node:
 def _sweep_row(info: RunInfo, title: str, done: int) -> Node:
     return el(
         "tr", el("td.muted", info.at.astimezone().strftime("%-d %b %Y, %H:%M")),
-        el("td", el("span.strong", f"Sweep: {count(done, 'setting')} "), el("span.muted", visible(title.partition(" · ")[2], 90)), colspan=7),
+        el("td", el("span.strong", f"Sweep: {count(done, 'setting')} "), el("span.muted", visible(title.split(" · ")[-1], 90)), colspan=7),
         el("td.actions", el("button.link", "Open", data_pick=f"sweep:{info.sweep_id}")),
     )  # fmt: skip
 

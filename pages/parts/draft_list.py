@@ -47,6 +47,7 @@ def _request(bench: Workbench, target: Collection, chosen: QuestionSet) -> None:
     usable = {c.name: c for c in models.choices(bench) if not c.problem and c.name != models.EXTRACTS}
     if not usable:
         st.caption("A chat model can suggest questions from the documents: set one up in Settings, Providers.")
+        st.page_link(shared.page("settings"), label="Open Settings", icon=":material/settings:")
         return
     model = st.selectbox(
         "Suggested by", list(usable), key="drafts.model", format_func=lambda n: visible(n, 60), persist_state="session"

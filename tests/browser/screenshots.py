@@ -38,6 +38,13 @@ def prepare(data: Path) -> None:
         rag.build_collection(bench, "small chunks", options=rag.ChunkOptions(80, 20)).wait(120)
         for question in rag.load_samples().questions:
             rag.ask(bench, question).wait(30)
+        found = rag.evaluation.import_questions(bench, "questions.jsonl", rag.load_samples().labelled)
+        made = rag.evaluation.QuestionSets(bench.catalog.engine).create("Board questions", found.questions)
+        grid = rag.evaluation.SweepGrid(
+            chunks=tuple(rag.ChunkOptions(size) for size in (60, 120, 200)), modes=("hybrid", "semantic"), weights=(0.3, 0.5, 0.7),
+            top_ks=(3, 6),
+        )  # fmt: skip
+        rag.evaluation.start_sweep(bench, made, grid).wait(300)
 
 
 def take_all(tab: Visitor, ending: str) -> None:
@@ -51,6 +58,7 @@ def take_all(tab: Visitor, ending: str) -> None:
     take(tab.idle(600), f"documents{ending}")
     take(tab.go("collections").idle(600), f"collections{ending}")
     take(tab.go("search?q=" + QUESTION.replace(" ", "+")).idle(600), f"search{ending}")
+    take_experiments(tab, ending)
     tab.go("ask").ask(QUESTION)
     tab.page.locator(".st-key-evidence img").first.wait_for()
     tab.page.locator("section.turn").last.evaluate("turn => turn.scrollIntoView()")
@@ -58,6 +66,13 @@ def take_all(tab: Visitor, ending: str) -> None:
     take(tab.go("usage").idle(1200), f"usage{ending}")
     take(tab.go("settings"), f"settings{ending}")
     tab.page.close()
+
+
+def take_experiments(tab: Visitor, ending: str) -> None:
+    tab.go("experiments").page.locator(".st-key-sweeps-table").wait_for(timeout=60_000)
+    take(tab.idle(1500), f"experiments{ending}")
+    tab.go("experiments?view=map&q=" + QUESTION.replace(" ", "+")).page.locator(".map[data-painted]").wait_for()
+    take(tab.idle(800), f"map{ending}")
 
 
 def take(tab: Visitor, name: str) -> None:
