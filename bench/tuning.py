@@ -133,10 +133,10 @@ def in_browser() -> dict[str, float]:
             tab = Visitor(browser, server).go("search?collection=many&set=three+hundred")
             tab.page.locator(".st-key-tuning-set-drawn .strip").wait_for(timeout=600_000)
             made |= moved(tab.idle(1500))
-            tab.go("experiments?view=map&collection=many&q=water")
-            tab.page.locator(".map[data-painted]").wait_for(timeout=120_000)
+            tab.go("experiments?view=gaps&collection=many").idle(1500)
+            made["map_first_ms"] = map_ms(tab)
             made["map_painted_ms"] = float(tab.page.locator(".map").get_attribute("data-painted") or "nan")
-            made["map_page_ms"] = median(float(map_ms(tab)) for _ in range(5))
+            made["map_again_ms"] = median(map_ms(tab) for _ in range(5))
     return made | {"load": os.getloadavg()[0]}
 
 
@@ -215,8 +215,9 @@ def lines(found: dict[str, float]) -> list[str]:
     if "redraw_ms" in found:
         told.append(
             f"in Chromium, {QUESTIONS} questions over {found['chunks']:,.0f} chunks: redrawn {found['redraw_ms']:.0f} ms after a move (median of "
-            f"{found['moves']:.0f}, slowest {found['redraw_slowest_ms']:.0f}); map painted in {found['map_painted_ms']:.0f} ms, "
-            f"{found['map_page_ms']:.0f} ms after the click; load {found['load']:.1f}"
+            f"{found['moves']:.0f}, slowest {found['redraw_slowest_ms']:.0f}); the map is there "
+            f"{found['map_first_ms']:.0f} ms after the first click ({found['map_painted_ms']:.0f} of them painting), {found['map_again_ms']:.0f} after "
+            f"later ones; load {found['load']:.1f}"
         )
     return told
 

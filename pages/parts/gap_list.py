@@ -32,6 +32,7 @@ REASONS = {
 }
 NEW_SET = "Questions from gaps"
 _JOB = "gaps.job"
+_TALK = "gaps.talk"
 _SOON_S = 1.0
 _SHOWN = 40
 
@@ -77,6 +78,8 @@ def show(bench: Workbench, target: Collection) -> dict[str, str]:
     )  # fmt: skip
     if tuning.NEXT_QUESTION in st.session_state:
         st.switch_page(shared.page("search"))
+    if _TALK in st.session_state:
+        st.switch_page(shared.page("ask"), query_params={"c": st.session_state.pop(_TALK)})
     return {}
 
 
@@ -100,15 +103,18 @@ def _gap(number: int, gap: Gap) -> Node:
     reasons = list(dict.fromkeys(asked.reason for asked in gap.asked))
     chips = [el(f"span.chip.{REASONS[reason][1]}", REASONS[reason][0], title=REASONS[reason][2]) for reason in reasons]
     others = [el("li", visible(asked.question, 200)) for asked in gap.asked if asked.question != gap.title]
+    notes = [visible(asked.note, 240) for asked in gap.asked if asked.note]
+    talk = next((asked.conversation_id for asked in gap.asked if asked.conversation_id), "")
     last = gap.asked[0].at.astimezone().strftime("%-d %b %Y, %H:%M")
     times = f"asked once, {last}" if len(gap.asked) == 1 else f"{len(gap.asked)} questions, the last {last}"
     return el(
         "div.gap", el("div.row", el("span.strong", visible(gap.title, 220)), *chips),
         el(
             "div.row", el("span.muted", f"{times} · {visible(gap.asked[0].collection, 40)}"),
-            el("span.actions", el("button.link", "Search it", data_pick=f"search:{number}"),
+            el("span.actions", el("button.link", "Read it on Ask", data_pick=f"talk:{number}") if talk else None, el("button.link", "Search it", data_pick=f"search:{number}"),
                el("button.link", "Make it a draft", data_pick=f"draft:{number}"), el("button.link", "Dismiss", data_pick=f"dismiss:{number}")),
         ),
+        *(el("div.said", f"“{note}”") for note in notes),
         el("details", el("summary", f"{count(len(others), 'other way', 'other ways')} of asking it"), el("ul", *others)) if others else None,
     )  # fmt: skip
 
@@ -119,6 +125,8 @@ def _act(bench: Workbench, found: list[Gap], set_id: str, value: str) -> None:
     gap = found[int(number)]
     if verb == "search":
         st.session_state[tuning.NEXT_QUESTION] = gap.title
+    elif verb == "talk":
+        st.session_state[_TALK] = next(asked.conversation_id for asked in gap.asked if asked.conversation_id)
     elif verb == "dismiss":
         rag.evaluation.settle_gap(bench, gap, "dismissed")
     elif verb == "draft":

@@ -174,7 +174,7 @@ def _found(result: SearchResult | None, question: str) -> None:
     rows = [
         el(
             "li", el(
-                "div.row", el("span.place.num", str(hit.rank)), el("span.strong", visible(hit.document_name, 40)),
+                "div.line", el("span.place.num", str(hit.rank)), el("span.strong", visible(hit.document_name, 40)),
                 el("span.muted", pages_text(hit.chunk.pages)), el("span.num.push", f"{hit.score:.2f}"),
             ),
             el("div.reading.few", visible(hit.chunk.text, 170)),

@@ -176,15 +176,17 @@ def rows(table: pd.DataFrame, measure: str, chosen: str) -> Node:
 
 
 def _row(run_id: str, row: Any, measure: str, chosen: str, best: str) -> Node:
-    chips = [el("span.chip.good", "best")] if run_id == best else []
-    if row["is_cheapest"]:
-        chips.append(el("span.chip.good", "cheapest", title="of those within noise of the best"))
-    elif row["is_tied"] and run_id != best:
-        chips.append(el("span.chip", "tied", title="within noise of the best: the questions cannot tell the two apart"))
+    chip = None
+    if run_id == best:
+        chip = el("span.chip.good", "best, cheapest" if row["is_cheapest"] else "best")
+    elif row["is_cheapest"]:
+        chip = el("span.chip.good", "cheapest", title="of those within noise of the best")
+    elif row["is_tied"]:
+        chip = el("span.chip", "tied", title="within noise of the best: the questions cannot tell the two apart")
     usd = None if math.isnan(row["cost_usd"]) else float(row["cost_usd"])
     return el(
         "tr.now" if run_id == chosen else "tr",
-        el("td", el("button.link", visible(str(row["setting"]), 90), data_pick=run_id)), el("td", *chips),
+        el("td", el("button.link", visible(str(row["setting"]), 90), data_pick=run_id)), el("td", chip),
         el("td.num.strong", _number(row[measure], measure)), el("td.num.muted", f"{row['low']:.2f}–{row['high']:.2f}"),
         el("td.num", "" if run_id == best else f"{row['behind']:.3f}"), el("td.num", f"{row['threshold']:.2f}"),
         el("td.num", _cost(row["context_characters"], "context_characters")), el("td.num", duration(row["latency_ms"])),

@@ -47,6 +47,8 @@ class Asked:
     at: datetime
     feedback_id: str = ""
     """Of the judgement, where there was one."""
+    note: str = ""
+    """What the user wrote with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,9 @@ def _is_unsupported(answer: Answer) -> bool:
 def _disliked(bench: Workbench) -> list[Asked]:
     items = Feedback(bench.catalog.engine).list()
     return [
-        Asked(item.question, "disliked", item.collection, "", item.at, item.id) for item in items if not item.is_good
+        Asked(item.question, "disliked", item.collection, "", item.at, item.id, item.note)
+        for item in items
+        if not item.is_good
     ]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rag.evaluation.quotes import locate
 from rag.question import checked_question
 from rag.store.documents import name_key
+from rag.store.feedback import Feedback
 from rag.store.question_sets import QuestionSets, new_question
 from rag.types import Collection, Evidence, EvidenceState, Hit, Label, LabelledQuestion, QuestionSet
 
@@ -107,6 +108,8 @@ def label_question(
     sets = QuestionSets(bench.catalog.engine)
     text = checked_question(text, bench.settings.question_limit_characters)
     label = "evidence" if evidence else label or "draft"
+    if label != "draft":
+        _settle_judgements(bench, text)
     known = next((q for q in sets.get(set_id).questions if q.text.casefold() == text.casefold()), None)
     pieces: tuple[Evidence, ...] = () if evidence is None else (evidence,)
     if known is None:
@@ -119,6 +122,14 @@ def label_question(
     changed = replace(known, label=label, evidence=pieces, note="")
     sets.save(changed)
     return changed
+
+
+def _settle_judgements(bench: Workbench, text: str) -> None:
+    """Record that what users said of answers to this question has become a label."""
+    kept = Feedback(bench.catalog.engine)
+    for item in kept.list("open"):
+        if not item.is_good and item.question.casefold() == text.casefold():
+            kept.settle(item.id, "labelled")
 
 
 def find_again(bench: Workbench, question_set: QuestionSet) -> list[LabelledQuestion]:

@@ -180,7 +180,7 @@ def _recommended(found: Curve, current: float, threshold: float, low: float, hig
 
 def _too_few(inside: int, outside: int) -> str:
     return (
-        f"Too few labels to recommend a threshold: {inside} questions with evidence and {outside} that are not in the documents; "
+        f"Too few labels to recommend a threshold: {inside} question{'' if inside == 1 else 's'} with evidence and {outside} not in the documents; "
         f"at least {LEAST_LABELS} of each are needed."
     )
 

@@ -261,7 +261,9 @@ def asked(visit_with_samples: Visit) -> Any:
     page = visit_with_samples("documents")
     for question in ("What is the capital of Mongolia?", "Which city is the capital of Mongolia?"):
         rag.ask(page.bench, question).wait()
-    rag.evaluation.Feedback(page.bench.catalog.engine).add("Who chairs the board?", is_good=False, collection="main")
+    rag.evaluation.Feedback(page.bench.catalog.engine).add(
+        "Who chairs the board?", is_good=False, collection="main", note="names the wrong one"
+    )
     return page.go("experiments", view="gaps").finish("gaps")
 
 
@@ -281,7 +283,7 @@ def test_gaps_are_grouped_with_their_reasons(asked: Any) -> None:
     """Questions that ask the same are one group; a thumbs-down is one, too."""
     drawn = asked.drawn("gaps.drawn")
     assert "3 questions in 2 groups" in drawn and "not found" in drawn and "thumbs down" in drawn
-    assert "1 other way of asking it" in drawn
+    assert "1 other way of asking it" in drawn and "names the wrong one" in drawn and "Read it on Ask" in drawn
 
 
 def test_a_gap_becomes_a_draft(asked: Any) -> None:
@@ -304,3 +306,14 @@ def test_a_gap_is_dismissed(asked: Any) -> None:
     gap_act(asked, f"dismiss:{titles.index('Who chairs the board?')}")
     assert "Who chairs" not in asked.drawn("gaps.drawn")
     assert [] == rag.evaluation.Feedback(asked.bench.catalog.engine).list()
+
+
+def test_a_label_settles_the_thumbs_down(asked: Any) -> None:
+    """Labelling the question on Search is what a thumbs-down waits for."""
+    import rag
+
+    hit = rag.search(asked.bench, "Who chairs the board?").candidates[0]
+    made = rag.evaluation.QuestionSets(asked.bench.catalog.engine).create("labels")
+    rag.evaluation.label_question(asked.bench, made.id, "Who chairs the board?", rag.evaluation.evidence_of(hit))
+    assert "Who chairs" not in asked.run().finish("gaps").drawn("gaps.drawn")
+    assert 1 == len(rag.evaluation.Feedback(asked.bench.catalog.engine).list("labelled"))

@@ -166,6 +166,47 @@ def test_a_set_with_only_absent_questions_is_measured(visit_with_samples: Visit)
     assert "Rejected" in drawn and "2 of 2" in drawn and "Answered" not in drawn
 
 
+def test_a_set_whose_documents_are_gone_is_one_sentence(tuned: Any) -> None:
+    """Labels outlive their documents: the page says which are missing, and no label is lost."""
+    import rag
+
+    for document in tuned.bench.catalog.documents():
+        tuned.bench.catalog.delete_document(document.id)
+    rag.ingest(tuned.bench, [rag.Upload("tides.txt", b"High water comes twice a day. " * 20)])
+    absent = [q.id for q in rag.evaluation.QuestionSets(tuned.bench.catalog.engine).list()]
+    tuned.run().finish("measure")
+    drawn = tuned.drawn("tuning.set.drawn")
+    assert "Not measured (35)" in drawn and "Not in the documents (10)" in drawn and 1 == len(absent)
+    kept = rag.evaluation.QuestionSets(tuned.bench.catalog.engine).get(absent[0])
+    assert 31 == len(kept.labelled("evidence"))
+
+
+def test_a_set_of_one_question_is_measured(visit_with_samples: Visit) -> None:
+    """One label gives its figure, and no recommendation."""
+    import rag
+
+    page = visit_with_samples("search")
+    made = small_set(page.bench)
+    rag.evaluation.QuestionSets(page.bench.catalog.engine).remove([q.id for q in made.questions if q.label == "absent"])
+    choose(page, made.id)
+    assert "1 of 1" in page.drawn("tuning.set.drawn")
+    assert "Too few labels to recommend a threshold: 1 question with evidence" in page.drawn("tuning.threshold")
+
+
+@pytest.mark.parametrize(
+    "data", [bytes(range(256)) * 4, b"", b"question\n", b'{"question": "Why?"', b"question,document\n,x.pdf\n"]
+)
+def test_a_broken_import_is_told_and_loses_nothing(tuned: Any, data: bytes) -> None:
+    """Whatever the file holds, the page stands, says a sentence, and the chosen set has its questions."""
+    import rag
+
+    before = rag.evaluation.QuestionSets(tuned.bench.catalog.engine).get("sample questions")
+    tuned.drop(("broken.csv", data))
+    said = [*tuned.boxes(), tuned.drawn("tuning.report.drawn")]
+    assert any(len(sentence) > 20 for sentence in said)
+    assert before == rag.evaluation.QuestionSets(tuned.bench.catalog.engine).get("sample questions")
+
+
 def test_a_set_deleted_elsewhere_leaves_the_page_standing(tuned: Any) -> None:
     """Deleted in another tab: the chooser goes back to one question."""
     sets = tuned.bench
