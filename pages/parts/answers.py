@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pages.parts import research
@@ -144,6 +145,11 @@ def uncited(hits: Sequence[Hit], answer: Answer, turn_id: str) -> list[Node]:
     ]
     title = f"{count(len(left), 'more excerpt was', 'more excerpts were')} found and not cited"
     return [el("div.answer", el("details", el("summary.muted", title), el("ul.citations", *rows)))]
+
+
+def without_misses(answer: Answer) -> Answer:
+    """Return an answer that found nothing without the misses in its text: the list below it names them, each to be opened."""
+    return replace(answer, text=answer.text.partition(" Nearest, but below the threshold")[0])
 
 
 def nearest(bench: Workbench, hits: Sequence[Hit], terms: Sequence[str], turn_id: str) -> list[Node]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,8 @@ def _turn(
     is_last: bool = False,
 ) -> Node:
     open_here = current if current.startswith(f"{turn.stream_id}:") else ""
+    if beyond and turn.answer and turn.answer.finish == "not_found":
+        turn = replace(turn, answer=answers.without_misses(turn.answer))
     body = _body(_Known(turn), open_here) if turn.answer else None
     rest = [turn_bar.row(turn, judged.get(turn.stream_id), is_last=is_last), *(beyond or [])]
     return answers.asked(turn.question, turn.searched_for, el("div", body, *rest) if body else None)

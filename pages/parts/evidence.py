@@ -27,11 +27,19 @@ def show(bench: Workbench, turns: Sequence[Turn], current: str) -> None:
     """Show the open citation at its place in the document, beside the chat."""
     shown = _opened(bench, turns, current)
     if shown is None:
-        draw(
-            el("div.empty.slim", el("p", "Press a number to see the page that it stands on.")), key="ask.evidence.hint"
-        )
+        draw(el("div.empty.slim", el("p", _hint(turns))), key="ask.evidence.hint")
         return
     passage.show(bench, shown, key="ask.passage")
+
+
+def _hint(turns: Sequence[Turn]) -> str:
+    """Say what can be pressed: an answer that found nothing has no numbers."""
+    answer = turns[-1].answer if turns else None
+    if any(turn.answer and turn.answer.citations for turn in turns):
+        return "Press a number to see the page that it stands on."
+    if answer is not None and answer.finish == "not_found":
+        return "Press one of the nearest passages to read it where it stands."
+    return "What an answer rests on is shown here."
 
 
 def _opened(bench: Workbench, turns: Sequence[Turn], pick: str) -> passage.Passage | None:

@@ -78,6 +78,15 @@ def test_what_is_not_in_the_documents_is_said(visit_with_samples: Visit) -> None
     assert "short" in said
 
 
+def test_the_nearest_misses_are_listed_once(visit_with_samples: Visit) -> None:
+    """They stand in the list that opens them, not in the sentence above it as well; nothing speaks of numbers where none are."""
+    page = ask(visit_with_samples("ask"), "How do I renew a British passport?")
+    said = page.drawn("ask.last")
+    assert "Not found in these documents" in said and "Nearest, but below" not in said
+    assert len(first_turn(page).answer.text) > len("Not found in these documents.")
+    assert "Press one of the nearest passages" in page.drawn("ask.evidence.hint")
+
+
 def test_the_conversation_survives_a_page_switch_and_a_reload(visit_with_samples: Visit) -> None:
     """Turns are in the catalog: another page and back, or a new session with the same address, shows them again."""
     page = ask(visit_with_samples("ask"), QUESTION)
