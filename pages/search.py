@@ -41,8 +41,6 @@ def main() -> None:
     box, earlier = st.columns([14, 1], gap="small")
     with box:
         question = _question()
-    with earlier:
-        history.menu(bench)
     history.said()
     if not target.chunks:
         shared.empty_state(
@@ -52,6 +50,8 @@ def main() -> None:
         )
     else:
         _tune(bench, target, question)
+    with earlier:  # after the search, which is part of it
+        history.menu(bench)
 
 
 def _question() -> str:

@@ -215,7 +215,7 @@ def test_questions_are_kept_with_the_settings_they_were_left_with(visit_with_sam
     page = visit_with_samples("search", q=QUESTION)
     page.pick("search.top_k", 3.0)
     page.test.text_input(key="search.question").set_value("Who voted against the battery?")
-    page.run().run()
+    page.run()
     listed = page.drawn("search.history")
     assert listed.index("Who voted") < listed.index(QUESTION)
     assert "top 3" in listed.partition(QUESTION)[2]
@@ -224,6 +224,6 @@ def test_questions_are_kept_with_the_settings_they_were_left_with(visit_with_sam
 
 def test_the_history_is_cleared(visit_with_samples: Visit) -> None:
     """One press, and the list is empty."""
-    page = visit_with_samples("search", q=QUESTION).run()
+    page = visit_with_samples("search", q=QUESTION)
     page.press("Clear")
     assert [] == page.bench.search_history.list()
