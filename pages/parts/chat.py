@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts import answers, turn_bar
+from pages.parts import answers, second, turn_bar
 from pages.parts.live_answer import follow
 from pages.parts.safe_text import Node, draw, el
 from pages.parts.shared import count
@@ -32,13 +32,13 @@ def show(bench: Workbench, conversation: Conversation, current: str, on_pick: Ca
     *earlier, last = conversation.turns
     shown = _lately(conversation.id, earlier)
     judged = bench.feedback.of_turns([t.stream_id for t in (*shown, last)])
-    draw(*(_turn(t, current, judged) for t in shown), key="ask.turns", on_pick=on_pick)
+    draw(*(_turn(bench, t, current, judged) for t in shown), key="ask.turns", on_pick=on_pick)
     slot, live = st.empty(), live_of(bench, last)
     if live is not None:
         follow(live, lambda body: [answers.asked(live.question, live.searched_for, body)], slot, key="ask.last")
         return
     with slot:
-        newest = _turn(last, current, judged, _beyond(bench, last), is_last=True)
+        newest = _turn(bench, last, current, judged, _beyond(bench, last), is_last=True)
         draw(newest, key="ask.last", on_pick=on_pick)
 
 
@@ -66,6 +66,7 @@ def _lately(conversation_id: str, earlier: list[Turn]) -> list[Turn]:
 
 
 def _turn(
+    bench: Workbench,
     turn: Turn,
     current: str,
     judged: dict[str, FeedbackItem],
@@ -77,7 +78,8 @@ def _turn(
     if beyond and turn.answer and turn.answer.finish == "not_found":
         turn = replace(turn, answer=answers.without_misses(turn.answer))
     body = _body(_Known(turn), open_here) if turn.answer else None
-    rest = [turn_bar.row(turn, judged.get(turn.stream_id), is_last=is_last), *(beyond or [])]
+    row = turn_bar.row(turn, judged.get(turn.stream_id), is_last=is_last)
+    rest = [second.below(bench, turn), row, *(beyond or [])]
     return answers.asked(turn.question, turn.searched_for, el("div", body, *rest) if body else None)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 import rag
-from pages.parts import models, sent_view, turn_bar
+from pages.parts import models, second, sent_view, turn_bar
 from pages.parts.safe_text import draw, el, say, visible
 from rag import RagError, Workbench
 
@@ -35,6 +35,8 @@ def show(bench: Workbench) -> None:
         _other_model(bench, turn)
     elif which == "sent":
         _sent(bench, turn)
+    elif which == "second":
+        second.dialog(bench, turn)
 
 
 @st.dialog("Edit the question")

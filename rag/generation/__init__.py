@@ -2,6 +2,7 @@
 
 from rag.generation.answering import generate
 from rag.generation.conversation import Again, ask, conversation, conversations, delete_conversation
+from rag.generation.second_check import offer_second_check, start_second_check
 from rag.generation.stream import AnswerStream
 from rag.generation.styles import NO_EXAMPLES, STYLES, schema_problem, written
 from rag.generation.suggesting import suggest
@@ -16,7 +17,9 @@ __all__ = [
     "conversations",
     "delete_conversation",
     "generate",
+    "offer_second_check",
     "schema_problem",
+    "start_second_check",
     "suggest",
     "written",
 ]

@@ -23,7 +23,7 @@ from rag.reporting.pictures import Pictures
 from rag.reporting.trees import Node, as_html, el, plain, visible
 from rag.reporting.words import cost, count, duration, pages_text, paid, tokens
 from rag.store.conversations import Conversation, Turn
-from rag.types import Answer, CheckSummary, Citation, Collection, SearchResult
+from rag.types import Answer, CheckSummary, Citation, Collection, SearchOptions, SearchResult, SecondCheck, TurnRecord
 
 if TYPE_CHECKING:
     from rag.workbench import Workbench
@@ -135,6 +135,7 @@ def _turn(bench: Workbench, turn: Turn, number: int, pictures: Pictures, title: 
     if turn.answer is None:
         return el("section.turn", question, el("p.notice", "This answer was still being written."))
     answer, sources = turn.answer, _sources(turn.answer)
+    record = bench.turns.record(turn.stream_id) if turn.stream_id else None
     return el(
         "section.turn",
         question,
@@ -142,7 +143,8 @@ def _turn(bench: Workbench, turn: Turn, number: int, pictures: Pictures, title: 
         *(el("p.notice", visible(sentence, 600)) for sentence in _notices(answer)),
         *_steps(answer),
         *_checks(answer),
-        _facts(*_about_answer(bench, turn, answer)),
+        *_second(answer, record.second if record else None),
+        _facts(*_about_answer(turn, answer, record)),
         *_quotes(number, sources, pictures),
     )
 
@@ -160,21 +162,24 @@ def _notices(answer: Answer) -> list[str]:
     return told or ([_ENDS[answer.finish]] if answer.finish in _ENDS else [])
 
 
-def _about_answer(bench: Workbench, turn: Turn, answer: Answer) -> Iterator[tuple[str, str]]:
+def _about_answer(turn: Turn, answer: Answer, record: TurnRecord | None) -> Iterator[tuple[str, str]]:
     yield "Model", visible(answer.model, 80)
     yield "Kind", answer.label if answer.found else ""
     yield "Tokens", tokens(answer)
     yield "Cost", paid(answer)
     yield "Time", f"first words {duration(answer.ttft_ms)}, whole {duration(answer.duration_ms)}"
     yield "Asked", f"{turn.created_at:%d %b %Y, %H:%M} UTC"
-    stream = bench.answers.get(turn.stream_id)
-    if stream is not None and stream.result is not None:
-        yield "Searched", _searched(stream.result)
+    yield "Profile", visible(answer.profile, 80)
+    if record is not None:
+        yield "Searched", _searched(record.search)
+        yield "Searched for", visible(record.searched_for, 300) if record.searched_for != turn.question else ""
+        yield "Style", visible(record.generate.style, 40) if record.sent else ""
 
 
-def _searched(result: SearchResult) -> str:
-    options = result.options
-    told = f"by {_SEARCHED[options.mode]}, at most {count(options.top_k, 'excerpt')} scoring {result.threshold:.2f} or more"
+def _searched(options: SearchOptions) -> str:
+    told = f"by {_SEARCHED[options.mode]}, at most {count(options.top_k, 'excerpt')}"
+    if options.similarity_threshold is not None:
+        told += f" scoring {options.similarity_threshold:.2f} or more"
     return told + (f", within a filter ({count(len(options.document_ids), 'document')})" if options.filters else "")
 
 
@@ -237,6 +242,21 @@ def _checks(answer: Answer) -> Iterator[Node]:
     whole = counts.sentences == counts.sentences_supported and counts.figures == counts.figures_supported
     yield el("div.checks", el("span.chip.good" if whole else "span.chip.warn", str(counts)), legend(answer))
     rows = [el("tr", el("td", quoted), el("td", found)) for quoted, found in _open_points(answer)]
+    if rows:
+        yield el("table.open", *rows)
+
+
+def _second(answer: Answer, found: SecondCheck | None) -> Iterator[Node]:
+    """Yield what a second model said of the answer."""
+    if found is None:
+        return
+    paid_for = "cost unknown" if found.cost_usd is None else cost(found.cost_usd)
+    yield el("p.muted", f"Second check by {visible(found.model, 80)}, {paid_for}: {found}.")
+    rows = [
+        el("tr", el("td", visible(answer.text[v.start : v.end], 240)), el("td", visible(v.reason or v.verdict, 300)))
+        for v in found.verdicts
+        if v.verdict != "supported"
+    ]
     if rows:
         yield el("table.open", *rows)
 

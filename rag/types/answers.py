@@ -178,6 +178,33 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondVerdict:
+    """What a second model says of a statement. Offsets are into the answer's text."""
+
+    start: int
+    end: int
+    verdict: SentenceVerdict
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondCheck:
+    """What a second model says of an answer."""
+
+    model: str
+    """PROVIDER/MODEL."""
+    verdicts: tuple[SecondVerdict, ...]
+    """In the order of the text; a statement that it left out has none."""
+    cost_usd: float | None
+    usage: Usage
+
+    def __str__(self) -> str:
+        """Return e.g. "11 of 12 statements stand"."""
+        good = sum(v.verdict == "supported" for v in self.verdicts)
+        return f"{good} of {len(self.verdicts)} statement{'' if len(self.verdicts) == 1 else 's'} stand{'s' if good == 1 else ''}"
+
+
+@dataclass(frozen=True, slots=True)
 class TurnRecord:
     """How an answer came about: enough to show it, judge it, and go on with it."""
 
@@ -191,6 +218,8 @@ class TurnRecord:
     terms: tuple[str, ...] = ()
     sent: Sent | None = None
     """None when no chat model was asked."""
+    second: SecondCheck | None = None
+    """What a second model says of it; None when none was asked."""
 
 
 # Events of an answer stream, in the order in which they happen.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -70,3 +71,24 @@ def test_the_steps_stand_with_the_answer_and_come_back(page: Any, server: FaultS
         assert "Research: 2 steps" in said
         assert "Searched for loss in MWh of turbine 3" in said and "not possible" in said
         assert "1 of 1 sentence" in said and "Researched in 3 calls" in said
+
+
+def test_a_second_check_is_offered_and_its_marks_are_shown(page: Any, server: FaultServer) -> None:
+    """Who checks and for how much stands in the dialog; what does not stand is listed under the answer, with the reason."""
+    verdict = {"statement": 1, "verdict": "partly", "reason": "The days are not told."}
+    server.replies["ok"] = [
+        "The gearbox of turbine 3 failed and it stood for 47 days [1].",
+        json.dumps({"checks": [verdict]}),
+    ]
+    page.test.session_state["ask.model"] = "fault/ok"
+    page.test.chat_input[0].set_value(QUESTION)
+    page.run()
+    (stream,) = page.bench.answers.values()
+    stream.wait(30)
+    page.test.session_state["ask.dialog"] = ("second", stream.id)
+    page.run()
+    offered = page.drawn("ask.second.offer")
+    assert "fault/ok" in offered and "price unknown for 1 statement" in offered
+    page.press("Check").finish("check")
+    said = page.run().drawn("ask.last")
+    assert "Second check: 0 of 1 statement stand" in said and "The days are not told." in said

@@ -1,0 +1,104 @@
+"""A second model's check of an answer: offered with its price, run in the background, its verdicts below the answer."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+import rag
+from pages.parts import job_view, models, turn_bar
+from pages.parts.safe_text import Node, draw, el, say, visible
+from pages.parts.shared import cost, count
+from rag import RagError, Workbench
+
+if TYPE_CHECKING:
+    from rag.store.conversations import Turn
+    from rag.types import SecondCheck, SecondVerdict
+
+_KIND = "check"
+_CHIPS = {
+    "supported": ("span.chip.good", "stands"),
+    "partly": ("span.chip.warn", "partly"),
+    "not_found": ("span.chip.bad", "does not stand"),
+}
+
+
+def below(bench: Workbench, turn: Turn) -> Node | None:
+    """Return what a second model said of an answer, or that it is reading; None when none was asked."""
+    job = next((j for j in bench.jobs.recent(_KIND) if j.subject == turn.stream_id), None)
+    if job is not None and job.running:
+        return el("p.notice", el("span.chip", "Second check"), el("span", "A second model is reading this answer."))
+    if job is not None and job.state == "failed":
+        return el("p.notice", el("span.chip.warn", "Second check"), el("span", visible(job.error, 400)))
+    if turn.answer is None or turn.answer.model == models.EXTRACTS:
+        return None
+    found = _kept(bench, turn.stream_id, job.id if job else "")
+    return _result(turn, found) if found is not None else None
+
+
+@lru_cache(maxsize=512)
+def _kept(bench: Workbench, turn_id: str, job_id: str) -> SecondCheck | None:
+    """Return what is stored; `job_id` of the check that ended last makes it be read anew."""
+    record = bench.turns.record(turn_id)
+    return record.second if record else None
+
+
+def _result(turn: Turn, found: SecondCheck) -> Node:
+    text = turn.answer.text if turn.answer else ""
+    whole = all(v.verdict == "supported" for v in found.verdicts)
+    paid = "cost unknown" if found.cost_usd is None else cost(found.cost_usd)
+    head = el(
+        "div.checks",
+        el("span.chip.good" if whole else "span.chip.warn", f"Second check: {found}"),
+        el("span.muted", f"{visible(found.model, 60)}, {paid}"),
+    )
+    rows = [_row(v, text) for v in found.verdicts if v.verdict != "supported"]
+    return el("div.answer", head, el("ul.citations", *rows) if rows else None)
+
+
+def _row(verdict: SecondVerdict, text: str) -> Node:
+    look, word = _CHIPS.get(verdict.verdict, _CHIPS["not_found"])
+    return el(
+        "li",
+        el("div.citation", el(look, word), el("span", visible(text[verdict.start : verdict.end], 200))),
+        el("p.muted.second", visible(verdict.reason, 300)) if verdict.reason else None,
+    )
+
+
+@st.dialog("Second check")
+def dialog(bench: Workbench, turn: Turn) -> None:
+    """Say who would check, why, and for how much; then start it."""
+    answer = turn.answer
+    if answer is None:
+        return
+    wanted = str(st.session_state.get(models.CHOSEN) or answer.model)
+    try:
+        offer = rag.generation.offer_second_check(bench, answer, wanted, user=models.visitor())
+    except RagError as error:
+        say("info", error)
+        return
+    price = (
+        "price unknown"
+        if offer.likely_usd is None
+        else "free"
+        if offer.likely_usd == 0
+        else f"about {cost(offer.likely_usd)}"
+    )
+    draw(
+        el("p", "Another model reads each statement beside the passages that it cites, and says whether they say it."),
+        el("p", el("span.strong", visible(offer.model, 80)), f": {price} for {count(offer.statements, 'statement')}."),
+        el("p.muted", visible(offer.reason, 200)),
+        key="ask.second.offer",
+    )
+
+    def start() -> None:
+        try:
+            job = rag.generation.start_second_check(bench, turn.stream_id, offer.model, user=models.visitor())
+            job_view.own(job)
+        except RagError as error:
+            st.session_state[turn_bar.SAID] = str(error)
+
+    if st.button("Check", type="primary", key="ask.second.start", on_click=start):
+        st.rerun()
