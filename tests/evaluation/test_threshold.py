@@ -71,7 +71,7 @@ def test_too_few_labels(inside: int, outside: int) -> None:
     found = recommend(pool_of([0.8] * inside, [0.2] * outside), SearchOptions())
     assert None is found.threshold
     assert found.sentence.startswith(
-        f"Too few labels to recommend a threshold: {inside} questions with evidence and {outside}"
+        f"Too few labels to recommend a threshold: {inside} question{'' if inside == 1 else 's'} with evidence and {outside}"
     )
 
 
