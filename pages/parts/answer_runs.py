@@ -39,7 +39,7 @@ def show(bench: Workbench, target: Collection) -> dict[str, str]:
 
 
 def _start(bench: Workbench, target: Collection) -> None:
-    chosen = sweeps.question_set(bench)
+    chosen = sweeps.question_set(bench, target)
     if not target.chunks or chosen is None:
         return
     offered = {choice.name: choice for choice in models.choices(bench)}

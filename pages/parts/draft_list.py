@@ -30,7 +30,7 @@ def show(bench: Workbench, target: Collection) -> dict[str, str]:
         st.session_state["drafts.linked"] = st.session_state[SET] = linked
     controls, results = st.columns([1, 2.35], gap="large")
     with controls:
-        chosen = sweeps.question_set(bench)
+        chosen = sweeps.question_set(bench, target)
         if chosen is not None:
             _request(bench, target, chosen)
     with results:

@@ -53,7 +53,7 @@ def show(bench: Workbench, target: Collection) -> dict[str, str]:
 
 def _start(bench: Workbench, target: Collection) -> None:
     """Draw the grid with what it takes, and its button."""
-    chosen = question_set(bench)
+    chosen = question_set(bench, target)
     if not target.chunks or chosen is None:
         return
     grid = _grid(bench, target)
@@ -66,8 +66,8 @@ def _start(bench: Workbench, target: Collection) -> None:
     )  # fmt: skip
 
 
-def question_set(bench: Workbench) -> QuestionSet | None:
-    """Let the user choose a set, beginning with the one of the Search page; say what to do when there is none."""
+def question_set(bench: Workbench, target: Collection) -> QuestionSet | None:
+    """Let the user choose a set, beginning with the likeliest; say what to do when there is none."""
     sets = tuning.question_sets(bench)
     names = {info.id: f"{info.name} ({info.questions})" for info in sets.list()}
     if not names:
@@ -77,7 +77,7 @@ def question_set(bench: Workbench) -> QuestionSet | None:
     key = "experiments.set"
     if st.session_state.get(key) not in names:
         before = st.session_state.get(tuning.SET)
-        st.session_state[key] = before if before in names else next(iter(names))
+        st.session_state[key] = before if before in names else _likeliest(bench, target)
     chosen = st.selectbox(
         "Question set", list(names), key=key, format_func=lambda i: visible(names[i], 60), persist_state="session"
     )
@@ -86,6 +86,15 @@ def question_set(bench: Workbench) -> QuestionSet | None:
     except RagError as error:  # deleted since the list was made
         say("warning", error)
         return None
+
+
+def _likeliest(bench: Workbench, target: Collection) -> str:
+    """Return the set that was measured last on the collection, else the one with most labels."""
+    infos = {info.id: info for info in tuning.question_sets(bench).list()}
+    for run in _runs(bench).list():
+        if run.set_id in infos and run.fingerprint.collection == target.name:
+            return run.set_id
+    return max(infos.values(), key=lambda info: (info.name == target.name, info.evidence + info.absent)).id
 
 
 def _grid(bench: Workbench, target: Collection) -> SweepGrid:
@@ -176,7 +185,7 @@ def _job(job: Job[Any]) -> None:
     if job.running:
         return
     if job.state == "stopped":
-        say("info", "The sweep was stopped; the settings that are done are below, and it can go on from there.")
+        say("info", "The sweep was stopped. What is done is kept, and it can go on from there.")
     elif job.error:
         say("warning", job.error)
     job_view.put_away(job)
