@@ -82,7 +82,7 @@ def test_a_fault_is_a_sentence_and_the_page_stays_usable(stage: Stage, model: st
     page = stage.tab.page
     page.locator("section.turn .notice", has_text=words).wait_for(timeout=30_000)
     began = time.monotonic()
-    page.locator(".st-key-ask-again button").wait_for(timeout=10_000)
+    page.get_by_role("button", name="Retry").last.wait_for(timeout=10_000)
     stage.tab.idle(0)
     assert page.get_by_test_id("stChatInputTextArea").is_enabled()
     assert time.monotonic() - began < USABLE_S
