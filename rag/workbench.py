@@ -26,7 +26,7 @@ from rag.errors import (
 )
 from rag.indexing import IndexOwner
 from rag.jobs import Job, Jobs
-from rag.providers import tokens
+from rag.providers import masking, tokens
 from rag.providers.base import Embedder
 from rag.recent import Recent
 from rag.settings import Settings
@@ -107,6 +107,7 @@ class Workbench:
 
         Raises `StoreInUseError` when another process owns it and `StoreError` when it cannot be read.
         """
+        masking.install()  # before anything can log: the gateway, which holds the keys, comes later
         settings = settings or Settings()
         path = settings.data_dir / CATALOG_FILE
         if read_only:

@@ -26,7 +26,7 @@ from rag.providers.calls import Call
 from rag.providers.config import ProviderBook, ProviderConfig, SettingsStore, make_config
 from rag.providers.embedding import Keep, RemoteEmbedder
 from rag.providers.keys import Key, Keys
-from rag.providers.loop import submit
+from rag.providers.loop import finish, submit
 from rag.providers.messages import Capabilities, ModelInfo, Request, Result, Reuse, StreamEvent
 from rag.providers.offers import embedding_model, make_tariff, routing_of
 from rag.providers.policy import RetryPolicy, Timeouts
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 CALIBRATION: Final = "token_calibration"
 _MOST_CLIENTS: Final = 64
+_PATIENCE_S: Final = 5.0  # with connections that do not close
 _GRACE_S: Final = 300.0  # a call that runs may use its client until then
 
 
@@ -98,6 +99,7 @@ class Gateway:
         vault = Vault(data_dir / KEY_FILE, passphrase=passphrase, use_keyring=not passphrase and keyring_is_usable())
         keys = Keys(environ, secrets, vault)
         book = ProviderBook(settings)
+        keys.remember_configured(book.all())
         books = Books(recorder, PriceBook(data_dir / prices.FILE_NAME), gate)
         calibration = Calibration(settings.setting(CALIBRATION, {}))
         return cls(book, keys, Runner(books, policy=policy, calibration=calibration, store=responses), settings)
@@ -108,7 +110,7 @@ class Gateway:
             clients = list(self._clients.values())
             self._clients.clear()
         for client in clients:
-            submit(client.close()).result(5)
+            finish(client.close(), _PATIENCE_S)
         self.runner.close()
 
     def keep_calibration(self) -> None:

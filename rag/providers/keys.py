@@ -6,7 +6,7 @@ A visitor's own key lives in memory under that visitor's id and the address that
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -82,6 +82,13 @@ class Keys:
                 del self._session[slot]
         if user is None and self.vault is not None and config.key_is_stored:
             self.vault.delete(config.name)
+
+    def remember_configured(self, configs: Iterable[ProviderConfig]) -> None:
+        """Have the log mask every key that stands in the environment or in secrets.toml, before any is used."""
+        variables = {preset.key_env for preset in presets.PRESETS.values()} | {config.key_env for config in configs}
+        for value in (*(self._value(name)[0] for name in variables if name), *self._secrets.values()):
+            if isinstance(value, str):
+                remember_secret(value.strip())
 
     def usual(self, kind: str, url: str) -> tuple[str, bool]:
         """Return the vendor's usual variable and whether it is set, at the vendor's own address alone; ("", False) elsewhere."""

@@ -7,12 +7,14 @@ not wake a reader that is blocked on a silent server.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
@@ -31,3 +33,15 @@ def loop() -> asyncio.AbstractEventLoop:
 def submit(work: Coroutine[Any, Any, T]) -> Future[T]:
     """Run a coroutine on the loop, from any other thread."""
     return asyncio.run_coroutine_threadsafe(work, loop())
+
+
+def finish(work: Coroutine[Any, Any, None], within_s: float) -> None:
+    """Run a coroutine that tidies up; one that takes longer goes on by itself, because nobody shall fail or wait for it."""
+    running = submit(work)
+    running.add_done_callback(_tell)
+    wait([running], within_s)
+
+
+def _tell(done: Future[None]) -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        log.warning("closing a connection failed: %s", error)

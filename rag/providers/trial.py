@@ -14,7 +14,7 @@ from rag.providers.config import ProviderConfig
 from rag.providers.embedding import RemoteEmbedder
 from rag.providers.gateway import Gateway, make_adapter, make_route
 from rag.providers.keys import Key
-from rag.providers.loop import submit
+from rag.providers.loop import finish, submit
 from rag.providers.messages import Message, ModelInfo, Request
 from rag.providers.offers import embedding_model
 from rag.providers.wording import SETTINGS
@@ -66,7 +66,7 @@ def try_out(gateway: Gateway, config: ProviderConfig, *, key: str = "", model: s
     except RagError as error:
         return Trial(False, str(error))
     finally:
-        submit(adapter.close()).result(5)
+        finish(adapter.close(), 5.0)
 
 
 def _listed(adapter: Adapter) -> tuple[ModelInfo, ...]:

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 QUESTION = "Why was turbine 3 out of service and for how long?"
 USABLE_S = 2.0
-MODELS = ("ok", "401", "ok?hostile", "429?retry=2;ok?x", "slow?delay=20", "cut")
+FAULTS = {
+    "401": "rejected the key", "quota": "used up", "missing": "choose another one in Settings", "html": "web page",
+    "context": "fewer or shorter excerpts", "500": "had an error (500)", "close": "was lost", "garbage": "unreadable",
+    "early_end": "broke off before its end", "cut": "Incomplete", "gzip": "broke off",
+}  # fmt: skip
+"""What a provider can do, and what then stands on the page."""
+MODELS = ("ok", "ok?hostile", "429?retry=2;ok?x", "slow?delay=20", *FAULTS)
 
 
 @dataclass
@@ -75,7 +81,7 @@ def test_a_rate_limit_is_told_and_then_the_answer_comes(stage: Stage) -> None:
     assert "gearbox" in stage.tab.idle().text("ask-last")
 
 
-@pytest.mark.parametrize(("model", "words"), [("401", "rejected the key"), ("cut", "Incomplete")])
+@pytest.mark.parametrize(("model", "words"), FAULTS.items(), ids=FAULTS)
 def test_a_fault_is_a_sentence_and_the_page_stays_usable(stage: Stage, model: str, words: str) -> None:
     """Within two seconds of the sentence the next question can be typed, asked again, and another model chosen."""
     stage.ask(model)

@@ -24,7 +24,7 @@ from rag.providers.wording import Target
 from tests.faultserver import FaultServer
 
 KEY = "sk-canary-7f3a9c1e5b8d2460-end9"
-PATIENT = Timeouts(connect_s=10, first_byte_s=10, between_chunks_s=10, silence_s=20, closing_s=0.2)
+PATIENT = Timeouts(connect_s=10, first_byte_s=10, between_chunks_s=10, silence_s=20, closing_s=3.0)
 """A loaded machine is not a fault."""
 HURRIED = Timeouts(connect_s=1.0, first_byte_s=0.4, between_chunks_s=0.3, silence_s=0.8, closing_s=0.1)
 """For the tests of these very limits."""
@@ -135,10 +135,8 @@ def make_adapter(wire: str, url: str, *, key: str = KEY, name: str = "", timeout
 
 def make_bench(server: FaultServer, **runner: Any) -> Bench:
     rows = Rows()
-    adapters = {
-        "openai": make_adapter("openai", server.openai_url),
-        "anthropic": make_adapter("anthropic", server.anthropic_url),
-    }
+    urls, timeouts = {"openai": server.openai_url, "anthropic": server.anthropic_url}, runner.pop("timeouts", PATIENT)
+    adapters = {wire: make_adapter(wire, url, timeouts=timeouts) for wire, url in urls.items()}
     gate = runner.pop("gate", None)
     books = Books(rows, PriceBook(), gate) if gate else Books(rows, PriceBook())
     return Bench(server, rows, Runner(books, **{"policy": POLICY, **runner}), adapters)
@@ -146,4 +144,4 @@ def make_bench(server: FaultServer, **runner: Any) -> Bench:
 
 def close(bench: Bench) -> None:
     for adapter in bench.adapters.values():
-        submit(adapter.close()).result(5)
+        submit(adapter.close()).result(60)

@@ -16,12 +16,16 @@ from rag.providers.attempts import Job
 from rag.providers.calls import Call
 from rag.providers.limits import Limits
 from rag.providers.messages import Message, Request
-from rag.providers.policy import RetryPolicy
+from rag.providers.policy import RetryPolicy, Timeouts
 from rag.store.responses import Responses
 from tests.faultserver import Exchange, FaultServer
 from tests.providers.remote.kit import WIRES, Bench, Row, close, make_bench
 
 CALLS, WAVE = 1000, 100
+UNHURRIED = Timeouts(connect_s=60, first_byte_s=60, between_chunks_s=60, silence_s=120, closing_s=30)
+"""No limit of time may decide what is counted here: on a loaded machine even the usage can come late after the last word."""
+MOST_CPU_S = 40
+"""Of client and server together: a machine that others use as well is slower by the clock, not in this."""
 STEPS = (
     "ok", "ok", "ok", "ok?n=3&cached=20", "ok?usage=none", "ok?usage=zero", "429?retry=0.01;ok", "500;ok", "529;503;ok", "401", "quota",
     "context", "missing", "cut;ok", "early_end;ok", "overload;ok", "overload?after=6;ok", "garbage;ok", "close;ok", "reset;cut;ok", "empty",
@@ -33,13 +37,13 @@ STEPS = (
 def test_the_ledger_equals_the_providers_account(server: FaultServer, tmp_path: Path) -> None:
     """Faults, stops, retries, cached answers, in parallel: no row is missing or double, reported tokens agree, unknowns are marked."""
     responses = Responses(tmp_path / "responses.sqlite3")
-    bench = make_bench(server, store=responses, policy=RetryPolicy(base_s=0.002, cap_s=0.005))
-    draw, began = random.Random(7), time.monotonic()
+    bench = make_bench(server, store=responses, policy=RetryPolicy(base_s=0.002, cap_s=0.005), timeouts=UNHURRIED)
+    draw, began = random.Random(7), time.process_time()
     for wave in range(0, CALLS, WAVE):
         for call in [_start(bench, number, draw) for number in range(wave, wave + WAVE)]:
             with suppress(RagError):
-                call.wait(60)
-    took_s = time.monotonic() - began
+                call.wait(120)
+    took_s = time.process_time() - began
     _until_closed(bench)
     close(bench)
     responses.close()
@@ -52,7 +56,7 @@ def test_the_ledger_equals_the_providers_account(server: FaultServer, tmp_path: 
     _compare_sums(bench.rows.rows, server.exchanges)
     statuses = Counter(r.status for r in bench.rows.rows)
     assert {"ok", "failed", "stopped", "cached"} == set(statuses)
-    assert took_s < 40
+    assert took_s < MOST_CPU_S
 
 
 def _start(bench: Bench, number: int, draw: random.Random) -> Call:
@@ -75,7 +79,7 @@ def _start(bench: Bench, number: int, draw: random.Random) -> Call:
 
 
 def _until_closed(bench: Bench) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while not all(r.closed for r in bench.rows.rows) and time.monotonic() < end:
         time.sleep(0.01)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -117,3 +119,12 @@ def test_waits_grow_and_are_spread() -> None:
         assert max(w for w in waits if w is not None) > bound / 2
     assert all(3 <= (policy.wait_s(1, 3.0) or 0) <= 3.25 for _ in range(50))
     assert policy.wait_s(1, 61.0) is None
+
+
+def test_a_connection_that_does_not_close_fails_nobody() -> None:
+    """Tidying up is waited for a moment and then left to itself."""
+    from rag.providers.loop import finish
+
+    began = time.monotonic()
+    finish(asyncio.sleep(30), 0.1)
+    assert time.monotonic() - began < 10

@@ -8,6 +8,8 @@ import json
 import logging
 import os
 import stat
+import subprocess
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -577,3 +579,34 @@ def test_a_broken_log_call_stays_the_loggers_problem(log: io.StringIO) -> None:
     record = logging.getLogger("x").makeRecord("x", logging.INFO, "f", 1, "%s %s", ("one",), None)
     assert "%s %s" == record.msg
     assert os.environ is not None
+
+
+# --- before anything is called ---
+
+
+def test_the_log_is_masked_from_the_start(tmp_path: Path) -> None:
+    """Opening a workbench is enough, in the command line as in the app: no gateway, no key found, no call made yet."""
+    code = (
+        "import logging, sys, rag\n"
+        "logging.basicConfig(stream=sys.stderr)\n"
+        f"rag.open_workbench({str(tmp_path)!r}).close()\n"
+        f"logging.getLogger('anything').warning('Authorization: Bearer {KEY}')\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert KEY[:16] not in done.stderr and "end9" in done.stderr
+
+
+def test_keys_of_the_environment_are_masked_before_their_first_use(
+    settings: Memory, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those of the vendors' usual variables, of variables that were named, and of secrets.toml, whatever they look like."""
+    plain = {"OPENAI_API_KEY": "plainlookingkey-aaa1", "CORP": "plainlookingkey-bbb2"}
+    ProviderBook(settings).add(make_config("corp", base_url="https://corp.example/v1", key_env="CORP"))
+    secrets = {"OTHER": "plainlookingkey-ccc3"}
+    gateway = Gateway.open(settings, Rows(), tmp_path, environ=plain, secrets=secrets)
+    try:
+        logging.getLogger("anything").warning("have %s", [*plain.values(), *secrets.values()])
+    finally:
+        gateway.close()
+    assert "plainlookingkey" not in caplog.text and "aaa1" in caplog.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from click.testing import CliRunner, Result
 import rag
 from rag.cli.providers import KINDS, provider
 from rag.errors import ProviderError, RagError
+from rag.providers.policy import Timeouts
 from rag.providers.presets import PRESETS
 from tests.faultserver import FaultServer
 from tests.providers.remote.kit import KEY
@@ -24,6 +26,10 @@ Run = Callable[..., Result]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("FAULT_KEY", KEY)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    unhurried = partial(
+        Timeouts, connect_s=60, closing_s=60
+    )  # a loaded machine is not a fault: no retry, no late usage
+    monkeypatch.setattr("rag.providers.gateway.Timeouts", unhurried)
 
     def invoke(*arguments: str, fails: bool = False) -> Result:
         result = CliRunner().invoke(provider, [*arguments, "--data", str(tmp_path)])
