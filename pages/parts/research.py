@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.parts.models import EXTRACTS, Choice, price, visitor
 from pages.parts.safe_text import Node, el, visible
-from pages.parts.shared import cost, count
+from pages.parts.shared import count
 from rag import GenerateOptions, RagError, Workbench
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def limit_line(bench: Workbench, model: str) -> str:
         usd = None
     if usd is None:
         return f"{model}: {most} for a research; {price(None)}."
-    amount = "free" if usd == 0 else f"at most {cost(limits.research_usd)}"
+    amount = "free" if usd == 0 else f"at most ${limits.research_usd:.2f}"
     return f"{model}: {amount}, {most} for a research."
 
 

@@ -27,6 +27,7 @@ _MOST_FOUND = 8
 _MOST_READ = 10
 """Chunks that one call of `read_pages` brings."""
 _MOST_LISTED = 100
+_LONGEST_SHOWN = 120
 
 
 class ToolError(RagError):
@@ -45,6 +46,8 @@ class Evidence:
         self._calls = 0
         self._said = ""
         self._documents: list[DocumentInfo] | None = None
+        self.worked_out: dict[str, str] = {}
+        """Expressions by their result, thousands not parted."""
         self.room_tokens = 0
         """What tools may still bring; it shrinks with everything that they return."""
 
@@ -117,6 +120,7 @@ class Evidence:
     def compute(self, expression: str) -> str:
         self._begin_call()
         result = calculator.written(calculator.compute(expression))
+        self.worked_out[result.replace(",", "")] = " ".join(expression.split())[:_LONGEST_SHOWN]
         strange = [n for n in calculator.numbers(expression) if not self._has_number(n)]
         self._said = f"= {result}" + (f", where {', '.join(strange)} stands in no excerpt" if strange else "") + "."
         return f"= {result}" + (f"\nIn no excerpt so far: {', '.join(strange)}." if strange else "")

@@ -8,7 +8,8 @@ that, with the answer after it, would pass them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ from rag.providers.messages import CallEnd, Message, Request, Result, StreamEven
 from rag.providers.tokens import estimate_request
 from rag.providers.tools import ToolResult, converse
 from rag.types import (
+    WORKED_OUT,
+    CheckEvent,
     EndEvent,
     Event,
     FallbackEvent,
@@ -32,6 +35,7 @@ from rag.types import (
     RetryEvent,
     SearchOptions,
     SearchResult,
+    SentenceCheck,
     SentEvent,
     StepEvent,
     TextEvent,
@@ -178,7 +182,7 @@ class _Turns:
             match event:
                 case TextEvent(text):
                     self._written += text
-                    yield from self._reading().read(event)
+                    yield from self._worked(self._reading().read(event))
                 case ToolCall():
                     yield from self._void()
                     yield ToolCallEvent(event.name, asked_line(event))
@@ -199,6 +203,14 @@ class _Turns:
             self._reader = self._model.reader(replace(self._prompt, cited_hits=self._evidence.hits))
         return self._reader
 
+    def _worked(self, events: Iterator[Event]) -> Iterator[Event]:
+        """Pass events on; a figure that was computed says how."""
+        for event in events:
+            if isinstance(event, CheckEvent):
+                yield CheckEvent(with_working(event.check, self._evidence.worked_out))
+            else:
+                yield event
+
     def _void(self) -> Iterator[Event]:
         """Take back what was shown of this turn: who calls a tool has not answered yet."""
         if self._reader is not None:
@@ -213,9 +225,9 @@ class _Turns:
 
     def _ended(self, result: Result, budget: _Budget) -> Iterator[Event]:
         if result.tool_calls:  # in the last turn, where none can be called any more: what it said is all there is
-            yield from self._reading().read(TextEvent(result.text))
+            yield from self._worked(self._reading().read(TextEvent(result.text)))
             result = replace(result, finish="length", tool_calls=())
-        for told in self._reading().read(CallEnd(result)):
+        for told in self._worked(self._reading().read(CallEnd(result))):
             yield self._counted(told, result, budget) if isinstance(told, EndEvent) else told
 
     def _counted(self, end: EndEvent, result: Result, budget: _Budget) -> EndEvent:
@@ -242,5 +254,26 @@ def asked_line(call: ToolCall) -> str:
         arguments: Any = json.loads(call.arguments or "{}")
     except ValueError:
         arguments = call.arguments
-    values = arguments.values() if isinstance(arguments, dict) else [arguments]
-    return " ".join(" · ".join(str(value) for value in values).split())[:_LINE]
+    if call.name == "read_pages" and isinstance(arguments, dict):
+        first, last = arguments.get("first"), arguments.get("last")
+        asked = f"{arguments.get('document', '')}, from {first}" + (f" to {last}" if last not in (None, first) else "")
+    else:
+        asked = " · ".join(str(v) for v in (arguments.values() if isinstance(arguments, dict) else [arguments]))
+    return " ".join(asked.split())[:_LINE]
+
+
+def with_working(check: SentenceCheck, worked_out: Mapping[str, str]) -> SentenceCheck:
+    """Return a check in which a figure that no source has names the calculation that it is from."""
+    figures = tuple(
+        replace(f, verdict="not_found", found_as=f"{WORKED_OUT}{worked_out[number]}", marker=None)
+        if f.verdict != "supported" and (number := _number(f.text)) in worked_out
+        else f
+        for f in check.figures
+    )
+    return replace(check, figures=figures)
+
+
+def _number(text: str) -> str:
+    """Return the number of a figure without its unit and thousands."""
+    found = re.search(r"\d[\d,]*(?:\.\d+)?", text)
+    return found.group().replace(",", "") if found else ""

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from rag.reporting.model_text import markdown, verbatim
 from rag.reporting.trees import Child, Node, el, plain, visible
-from rag.types import Answer, Citation, FigureCheck, GenerateOptions, SentenceCheck
+from rag.types import WORKED_OUT, Answer, Citation, FigureCheck, GenerateOptions, SentenceCheck
 
 DrawMarker = Callable[[Citation], Node]
 """Draws the `[n]` behind which a citation stands."""
@@ -92,6 +92,8 @@ def about_figure(figure: FigureCheck) -> str:
     """Return what was found of a figure that is not supported."""
     if figure.verdict == "contradicted":
         return f"The source says {visible(figure.found_as, 120)}." if figure.found_as else "The source says otherwise."
+    if figure.found_as.startswith(WORKED_OUT):
+        return f"This does not stand in the source; it was {visible(figure.found_as, 160)}."
     return "This does not stand in the cited source."
 
 

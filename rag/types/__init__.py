@@ -5,6 +5,7 @@ Frozen values only, no behaviour beyond what a field can tell of itself. Every o
 """
 
 from rag.types.answers import (
+    WORKED_OUT,
     Answer,
     CheckEvent,
     CheckSummary,
@@ -87,6 +88,7 @@ from rag.types.usage import (
 )
 
 __all__ = [
+    "WORKED_OUT",
     "Answer",
     "AnswerScore",
     "AnswerVerdict",

@@ -60,6 +60,10 @@ class Citation:
     """Offset in the answer's text of the marker that it is bound to; None when only the number binds it."""
 
 
+WORKED_OUT = "worked out: "
+"""Begins `FigureCheck.found_as` of a figure that no source has and that was computed from others."""
+
+
 @dataclass(frozen=True, slots=True)
 class FigureCheck:
     """A number, date or name of an answer, looked up in the cited chunks. Offsets are into the answer's text."""
