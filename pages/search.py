@@ -15,6 +15,7 @@ from pages.parts import (
     history,
     hits,
     labelling,
+    offered,
     panel,
     passage,
     profiles,
@@ -28,6 +29,7 @@ from pages.parts.safe_text import draw, el, say, visible
 from rag import RagError, SearchOptions, Workbench
 
 if TYPE_CHECKING:
+    from pages.parts.offered import Offered
     from rag.types import Collection, QuestionSet, SearchResult
 
 QUESTION = "search.question"
@@ -49,7 +51,7 @@ def main() -> None:
             key="search.empty",
         )
     else:
-        _tune(bench, target, question)
+        _tune(bench, target, question, offered.look_up(bench, target))
     with earlier:  # after the search, which is part of it
         history.menu(bench)
 
@@ -71,21 +73,23 @@ def _question() -> str:
 
 
 @st.fragment
-def _tune(bench: Workbench, target: Collection, question: str) -> None:
+def _tune(bench: Workbench, target: Collection, question: str, offer: Offered) -> None:
     """Rank and draw; a slider that moves reruns only this, on candidates that are in memory."""
     if tuning.NEXT_QUESTION in st.session_state:
         st.rerun()  # the question's box is outside
     left, results = st.columns([1, 2.35], gap="large")
     address.read(bench, target)
     with left:
-        profile = profiles.bar(bench, target)
+        known = bench.profiles.list()
+        profile = profiles.bar(bench, target, known)
         panel.ranking(target)
         since = st.container()
-        panel.groups(bench, target)
+        panel.groups(target, offer)
         options = controls.current(target)
-        other = ab.chooser(bench, target)
-        chosen = tuning.chooser(bench)
-        set_menu.menu(bench, target, chosen)
+        other = ab.chooser(known, offer)
+        infos = tuning.question_sets(bench).list()
+        chosen = tuning.chooser(bench, infos)
+        set_menu.menu(bench, target, chosen, infos)
         advice = st.container()
     with since:
         profiles.changes(bench, target, profile, options)
@@ -97,7 +101,7 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
         if chosen is not None and evaluation is not None:
             tuning.show(bench, target, chosen, evaluation, question, profile)
     if question:
-        _one_question(bench, target, question, options, chosen, other, left, results)
+        _one_question(bench, target, question, options, chosen, other, offer.model, left, results)
     elif chosen is None:
         with results:
             shared.empty_state(
@@ -111,11 +115,13 @@ def _tune(bench: Workbench, target: Collection, question: str) -> None:
             tuning.recommended(bench, target, chosen, evaluation, profile)
     with left:
         _keep_threshold(bench, target, options)
-        address.keep(bench, target, question, options, chosen, profile, other)
+        address.keep(
+            target, question, options, chosen, profile, other, is_everybodys=profiles.is_everybodys(profile, known)
+        )
 
 
 def _one_question(
-    bench: Workbench, target: Collection, question: str, options: SearchOptions, chosen: QuestionSet | None, other: str,
+    bench: Workbench, target: Collection, question: str, options: SearchOptions, chosen: QuestionSet | None, other: str, model: str,
     left: Any, results: Any,
 ) -> None:  # fmt: skip
     """Draw the hits of the question, with its label in the set."""
@@ -144,7 +150,7 @@ def _one_question(
         cards = [] if other else [labelling.line(chosen, question)]
         cards += [] if other else hits.cards(bench, result, labelling.expected(chosen, result), around)
         draw(
-            hits.settings_line(result), sending.line(bench, result), *cards, key="search.results",
+            hits.settings_line(result), sending.line(bench, result, model), *cards, key="search.results",
             on_pick=picked,
         )  # fmt: skip
         if other:
@@ -155,7 +161,7 @@ def _one_question(
 def _keep_threshold(bench: Workbench, target: Collection, options: SearchOptions) -> None:
     """Offer to make the threshold on screen the collection's own, which Ask goes by."""
     wanted = round(options.similarity_threshold or 0.0, 2)
-    if wanted == round(bench.catalog.collection(target.name).similarity_threshold, 2):
+    if wanted == round(target.similarity_threshold, 2):
         return
     if st.button(
         "Keep this threshold", icon=":material/bookmark:", help="Makes it this collection's default, also for Ask."

@@ -277,12 +277,14 @@ class Workbench:
         if title := " ".join(title.split())[:_TITLE_CHARACTERS]:
             Conversations(self.catalog.engine).rename(conversation_id, title)
 
-    def word_marks(self, text: str, terms: Sequence[str]) -> list[tuple[int, int]]:
+    @staticmethod
+    def word_marks(text: str, terms: Sequence[str]) -> list[tuple[int, int]]:
         """Return (start, end) of each word of `text` that is one of a question's `terms` (`SearchResult.terms`), in order."""
         wanted = frozenset(terms)
         return [(start, end) for start, end, stem in word_spans(text) if stem in wanted]
 
-    def excerpt_start(self, text: str, marks: Sequence[tuple[int, int]]) -> int:
+    @staticmethod
+    def excerpt_start(text: str, marks: Sequence[tuple[int, int]]) -> int:
         """Return where an excerpt of `text` should begin to show most of its `word_marks`; 0 where its beginning shows as many."""
         return densest_start(text, marks)
 

@@ -14,22 +14,22 @@ from pages.parts.shared import count, pages_text
 from rag import RagError, SearchOptions, Workbench
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pages.parts.offered import Offered
     from rag.evaluation import Pair
-    from rag.types import Collection, Hit, SearchResult
+    from rag.types import Collection, Hit, Profile, SearchResult
 
 OTHER = "search.compare"
 """What is compared with: "" for nothing, "profile:NAME" (no name: the built-in settings) or "collection:NAME"."""
 _WORDS = {"stayed": "stayed", "moved": "moved", "left": "only left", "entered": "only right"}
 
 
-def chooser(bench: Workbench, target: Collection) -> str:
+def chooser(known: Sequence[Profile], offer: Offered) -> str:
     """Let the user choose what to compare with."""
     names = {"": "Nothing", "profile:": profiles.BUILT_IN}
-    names |= {f"profile:{p.name}": f"Profile {visible(p.name, 50)}" for p in bench.profiles.list()}
-    names |= {
-        f"collection:{c.name}": f"Collection {visible(c.name, 50)}"
-        for c in bench.catalog.collections() if c.id != target.id and c.chunks
-    }  # fmt: skip
+    names |= {f"profile:{p.name}": f"Profile {visible(p.name, 50)}" for p in known}
+    names |= {f"collection:{name}": f"Collection {visible(name, 50)}" for name in offer.collections}
     if st.session_state.get(OTHER) not in names:  # also when it was deleted in another tab
         st.session_state[OTHER] = ""
     chosen: str = st.selectbox(
@@ -131,7 +131,7 @@ def _side(bench: Workbench, hit: Hit | None, result: SearchResult, is_hit: bool)
     if not is_hit:
         why = hits.short_text(hit) if hit.short_by > 0 else f"beyond top {result.options.top_k}"
         return el("div.ab-side.none", head, meter, el("span.chip.warn", why))
-    return el("div.ab-side", head, meter, hits.excerpt(bench, hit, result.terms))
+    return el("div.ab-side", head, meter, hits.excerpt(hit, result.terms))
 
 
 def _lines(left: SearchResult, right: SearchResult) -> Node:

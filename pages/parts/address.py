@@ -82,13 +82,13 @@ def read(bench: Workbench, target: Collection) -> None:
 
 
 def keep(
-    bench: Workbench, target: Collection, question: str, options: SearchOptions, chosen: QuestionSet | None, profile: Profile,
-    other: str,
+    target: Collection, question: str, options: SearchOptions, chosen: QuestionSet | None, profile: Profile, other: str, *,
+    is_everybodys: bool,
 ) -> None:  # fmt: skip
     """Write the settings on screen into the address."""
     said: list[tuple[str, str]] = [("q", question), ("collection", target.name), ("set", chosen.name if chosen else "")]
     said = [pair for pair in said if pair[1]]
-    if not profiles.is_what_everybody_gets(bench, profile):
+    if not is_everybodys:
         said.append((profiles.PROFILE, profile.name))
     base = controls.as_shown(target, profile.search)
     for short, (name, _) in _PARAMETERS.items():

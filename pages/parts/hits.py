@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pages.parts import chunk_view, controls
 from pages.parts.safe_text import Node, el, visible
 from pages.parts.shared import count, duration, pages_text
+from rag import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rag import Workbench
     from rag.types import Context, Hit, SearchResult
 
 _INDEX = {"chroma": "Chroma index", "exact": "exact search", "none": "keywords only"}
@@ -95,32 +96,46 @@ def _card(
             el("span.fill.total", w=round(100 * hit.score, 1)),
             el("span.tick", l=round(100 * result.threshold, 1)),
         ),
-        *_texts(bench, hit, result, around),
+        *_texts(hit, result.terms, around),
         el("div.parts", *_parts(hit, best_keyword), _actions(hit, is_expected)),
     )
     return el("div.card.miss" if missed else "div.card", el("span.place", str(hit.rank)), body, data_id=chunk.id)
 
 
-def _texts(bench: Workbench, hit: Hit, result: SearchResult, around: Context | None) -> list[Node]:
+def _texts(hit: Hit, terms: Sequence[str], around: Context | None) -> list[Node]:
     """Return the excerpt, which begins where the question's words are densest, and the whole with what stands around it."""
-    flow = chunk_view.flowing if hit.chunk.pages else str
-    text = flow(hit.chunk.text)
-    before = flow(around.text[: hit.chunk.start - around.start]) if around else ""
-    after = flow(around.text[hit.chunk.end - around.start :]) if around else ""
-    whole = el(
-        "div.reading.whole",
-        el("span.around", before) if before.strip() else None, *marked(bench, text, result.terms),
-        el("span.around", after) if after.strip() else None,
-    )  # fmt: skip
-    return [excerpt(bench, hit, result.terms), whole]
+    chunk = hit.chunk
+    return [excerpt(hit, terms), _whole(chunk.text, chunk.start, chunk.end, bool(chunk.pages), tuple(terms), around)]
 
 
-def excerpt(bench: Workbench, hit: Hit, terms: Sequence[str]) -> Node:
+def excerpt(hit: Hit, terms: Sequence[str]) -> Node:
     """Return the lines of a hit where the question's words are densest."""
-    text = chunk_view.flowing(hit.chunk.text) if hit.chunk.pages else hit.chunk.text
-    marks = bench.word_marks(text, terms)
-    start = bench.excerpt_start(text, marks)
+    return _excerpt(hit.chunk.text, bool(hit.chunk.pages), tuple(terms))
+
+
+# A slider that moves shows the same texts again: what was made of one once is kept. Nobody changes a node.
+
+
+@lru_cache(maxsize=1024)
+def _excerpt(text: str, has_pages: bool, terms: tuple[str, ...]) -> Node:
+    text = chunk_view.flowing(text) if has_pages else text
+    marks = Workbench.word_marks(text, terms)
+    start = Workbench.excerpt_start(text, marks)
     return el("div.reading.excerpt", "… " if start else "", *_marked(text, marks, start))
+
+
+@lru_cache(maxsize=512)
+def _whole(text: str, start: int, end: int, has_pages: bool, terms: tuple[str, ...], around: Context | None) -> Node:
+    flow = chunk_view.flowing if has_pages else str
+    before = flow(around.text[: start - around.start]) if around else ""
+    after = flow(around.text[end - around.start :]) if around else ""
+    text = flow(text)
+    return el(
+        "div.reading.whole",
+        el("span.around", before) if before.strip() else None,
+        *_marked(text, Workbench.word_marks(text, terms)),
+        el("span.around", after) if after.strip() else None,
+    )
 
 
 def _parts(hit: Hit, best_keyword: float) -> list[Node]:

@@ -9,9 +9,9 @@ import streamlit as st
 from pages.parts import controls
 from pages.parts.live_slider import live_slider
 from pages.parts.safe_text import visible
-from rag import Workbench
 
 if TYPE_CHECKING:
+    from pages.parts.offered import Offered
     from rag.types import Collection
 
 
@@ -33,7 +33,7 @@ def ranking(target: Collection) -> None:
     )  # fmt: skip
 
 
-def groups(bench: Workbench, target: Collection) -> None:
+def groups(target: Collection, offer: Offered) -> None:
     """Draw filters and the less usual settings, each folded away behind how many of them are in use."""
     now = controls.current(target)
     filters, more = controls.active(now, controls.FILTERS), controls.active(now, controls.MORE)
@@ -41,22 +41,22 @@ def groups(bench: Workbench, target: Collection) -> None:
     with st.expander(
         f"Filters · {filters:d} in use" if filters else "Filters", icon=":material/filter_alt:", key="search.filters"
     ):
-        _filters(bench, target, filters)
+        _filters(target, offer, filters)
     with st.expander(
         f"More settings · {more:d} changed" if more else "More settings", icon=":material/tune:", key="search.more"
     ):
         _more(target)
 
 
-def _filters(bench: Workbench, target: Collection, in_use: int) -> None:
+def _filters(target: Collection, offer: Offered, in_use: int) -> None:
     key = controls.keys(target)
-    names = {d.id: d.name for d in bench.catalog.documents(target.id)}
+    names = offer.documents
     _only_known(key["document_ids"], names)
     st.multiselect(
         "Documents", list(names), key=key["document_ids"], format_func=lambda d: visible(names[d], 60),
         placeholder="All documents", persist_state="session",
     )  # fmt: skip
-    tags = bench.catalog.tags(target.id)
+    tags = offer.tags
     _only_known(key["tags"], tags)
     st.multiselect(
         "Tags", list(tags), key=key["tags"], format_func=lambda tag: f"{visible(tag, 40)} ({tags[tag]})", persist_state="session",

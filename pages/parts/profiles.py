@@ -5,7 +5,7 @@ The choice is the session's, else the address's, else the default one's, else no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,24 +29,27 @@ _SAID = "profile.said"
 _SURE = "profile.delete.sure"
 
 
-def chosen(bench: Workbench) -> Profile:
-    """Return the profile this visitor works with; one without a name is the built-in settings."""
+def chosen(bench: Workbench, known: Sequence[Profile] | None = None) -> Profile:
+    """Return the profile this visitor works with; one without a name is the built-in settings. `known` are all there are."""
+    known = bench.profiles.list() if known is None else known
     if _CHOSEN not in st.session_state and PROFILE in st.query_params:
         st.session_state[_CHOSEN] = st.query_params[PROFILE]
     wanted = st.session_state.get(_CHOSEN)
-    if wanted == "":
-        return Profile("")
-    default = bench.profiles.default() or Profile("")
-    if wanted is None:
-        return default
-    try:
-        return bench.profiles.get(str(wanted))
-    except RagError:
-        st.session_state.pop(_CHOSEN, None)
-        st.query_params.pop(PROFILE, None)
-        instead = f"{visible(default.name, 60)!r} is used" if default.name else "the built-in settings are used"
-        st.session_state[_SAID] = f"The profile {visible(str(wanted), 60)!r} is not there any more; {instead} instead."
-        return default
+    default = _default(known)
+    if not wanted:
+        return default if wanted is None else Profile("")
+    found = next((p for p in known if p.name.casefold() == str(wanted).casefold()), None)
+    if found is not None:
+        return found
+    st.session_state.pop(_CHOSEN, None)
+    st.query_params.pop(PROFILE, None)
+    instead = f"{visible(default.name, 60)!r} is used" if default.name else "the built-in settings are used"
+    st.session_state[_SAID] = f"The profile {visible(str(wanted), 60)!r} is not there any more; {instead} instead."
+    return default
+
+
+def _default(known: Sequence[Profile]) -> Profile:
+    return next((p for p in known if p.is_default), Profile(""))
 
 
 def choose(name: str) -> None:
@@ -59,33 +62,33 @@ def applied(name: str) -> None:
     st.session_state[_APPLIED] = name
 
 
-def is_what_everybody_gets(bench: Workbench, profile: Profile) -> bool:
+def is_everybodys(profile: Profile, known: Sequence[Profile]) -> bool:
     """Tell whether a visitor who chose nothing works with this profile, too: the address need not name it then."""
-    default = bench.profiles.default()
-    return profile.name == (default.name if default else "")
+    return profile.name == _default(known).name
 
 
 def to_address(bench: Workbench, profile: Profile) -> None:
     """Put the choice into the address, so that a reload keeps it."""
-    if is_what_everybody_gets(bench, profile):
+    if is_everybodys(profile, bench.profiles.list()):
         st.query_params.pop(PROFILE, None)
     else:
         st.query_params[PROFILE] = profile.name
 
 
-def picker(bench: Workbench) -> Profile:
+def picker(bench: Workbench, known: Sequence[Profile] | None = None) -> Profile:
     """Draw the list of profiles and return the chosen one."""
-    now = chosen(bench)
-    known = {p.name: p for p in bench.profiles.list()}
+    known = bench.profiles.list() if known is None else known
+    now = chosen(bench, known)
+    by_name = {p.name: p for p in known}
 
     def shown(name: str) -> str:
         if not name:
             return BUILT_IN
-        return f"{visible(name, 60)} · default" if known[name].is_default else visible(name, 60)
+        return f"{visible(name, 60)} · default" if by_name[name].is_default else visible(name, 60)
 
     st.session_state[_PICK] = now.name
     st.selectbox(
-        "Profile", ["", *known], key=_PICK, format_func=shown, on_change=lambda: choose(st.session_state[_PICK]),
+        "Profile", ["", *by_name], key=_PICK, format_func=shown, on_change=lambda: choose(st.session_state[_PICK]),
         help="Search settings under a name: tuned and saved on Search, used by Ask.",
     )  # fmt: skip
     return now
@@ -100,15 +103,15 @@ def said() -> None:
 # --- on Search ---
 
 
-def bar(bench: Workbench, target: Collection) -> Profile:
+def bar(bench: Workbench, target: Collection, known: Sequence[Profile]) -> Profile:
     """Draw list and menu beside the controls, and what was changed since the profile was saved. Call it before the controls."""
-    now = chosen(bench)
+    now = chosen(bench, known)
     if st.session_state.get(_APPLIED) != now.name:
         controls.put(bench, target, now.search)
         applied(now.name)
     left, right = st.columns([5, 1], vertical_alignment="bottom", gap="small")
     with left:
-        picker(bench)
+        picker(bench, known)
     with right.popover("", icon=":material/more_vert:", help="Save, rename, delete, make default", width="stretch"):
         _menu(bench, target, now)
     return now

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from rag.types import SearchResult
 
 
-def line(bench: Workbench, result: SearchResult) -> Node:
-    """Return how many chunks and tokens of this result the model chosen on Ask would get, and about what that costs."""
-    model = models.answering(bench)
+def line(bench: Workbench, result: SearchResult, model: str) -> Node:
+    """Return how many chunks and tokens of this result the chat model would get, and about what that costs."""
     return el("div.sending", *_said(bench, result, model))
 
 

@@ -14,10 +14,10 @@ from pages.parts.shared import count
 from rag import RagError, Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from rag.evaluation import Imported
-    from rag.types import Collection, QuestionSet
+    from rag.types import Collection, QuestionSet, QuestionSetInfo
 
 REPORT = "tuning.report"
 """What the last import said: a title and a sentence for each row that did not go in as it says."""
@@ -27,7 +27,7 @@ _SURE = "tuning.delete.sure"
 _MOST_PROBLEMS = 50
 
 
-def menu(bench: Workbench, target: Collection, chosen: QuestionSet | None) -> None:
+def menu(bench: Workbench, target: Collection, chosen: QuestionSet | None, infos: Sequence[QuestionSetInfo]) -> None:
     with st.popover("Make or import sets", icon=":material/checklist:", width="stretch", type="tertiary"):
         if chosen is not None:
             _this_one(bench, chosen)
@@ -44,7 +44,7 @@ def menu(bench: Workbench, target: Collection, chosen: QuestionSet | None) -> No
             shared.page("experiments"), label="Suggest questions, review drafts", icon=":material/edit_note:",
             query_params={"view": "drafts", **({"set": chosen.id} if chosen else {})},
         )  # fmt: skip
-        if not any(info.name == SAMPLES for info in tuning.question_sets(bench).list()):
+        if not any(info.name == SAMPLES for info in infos):
             st.button(
                 "Questions on the sample documents", icon=":material/science:", width="stretch", key="tuning.samples",
                 on_click=guarded, args=(_samples, bench, target),

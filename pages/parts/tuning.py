@@ -18,9 +18,11 @@ from pages.parts.safe_text import draw, el, label, say, visible
 from rag import RagError, SearchOptions, Workbench
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rag.evaluation import Evaluation, Pool, QuestionSets, Recommendation
     from rag.jobs import Job
-    from rag.types import Collection, Profile, QuestionSet
+    from rag.types import Collection, Profile, QuestionSet, QuestionSetInfo
 
 SET = "tuning.set"
 """Id of the chosen question set, "" for none."""
@@ -42,9 +44,9 @@ def slider_keys(target: Collection) -> dict[str, str]:
     return {"threshold": f"search.threshold.{target.id}", "top_k": "search.top_k", "weight": "search.weight"}
 
 
-def chooser(bench: Workbench) -> QuestionSet | None:
-    """Let the user choose a set; return it with its questions."""
-    names = {info.id: f"{info.name} ({info.questions})" for info in question_sets(bench).list()}
+def chooser(bench: Workbench, infos: Sequence[QuestionSetInfo]) -> QuestionSet | None:
+    """Let the user choose one of the sets there are; return it with its questions."""
+    names = {info.id: f"{info.name} ({info.questions})" for info in infos}
     if st.session_state.get(SET) not in names:  # also when it was deleted in another tab
         st.session_state[SET] = ""
     chosen = st.selectbox(
