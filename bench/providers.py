@@ -2,7 +2,7 @@
 
     python bench/providers.py [--rounds N]
 
-Rounds of the bare SDK and of ours take turns in one run. Ours includes what the product does around a call: limiter, price, a row in a
+Rounds of the bare SDK and of ours take turns in one run. Ours includes what the product does around a call: limiter, price, budget, a row in a
 SQLite ledger before and after. Only the differences and ratios mean anything on a machine that does other work.
 """
 
@@ -34,6 +34,7 @@ from rag.providers.prices import PriceBook  # noqa: E402
 from rag.providers.runner import Runner  # noqa: E402
 from rag.store.catalog import Catalog  # noqa: E402
 from rag.types import TextEvent  # noqa: E402
+from rag.usage.budgets import Budgets  # noqa: E402
 from rag.usage.ledger import Ledger  # noqa: E402
 
 CHUNKS = 200
@@ -43,7 +44,8 @@ KEY = "sk-bench-0000000000000000"
 class Ours:
     def __init__(self, urls: dict[str, str], folder: Path) -> None:
         self._catalog = Catalog.open(folder / "catalog.sqlite3")
-        self.runner = Runner(Books(Ledger(self._catalog.engine), PriceBook()))
+        ledger = Ledger(self._catalog.engine)
+        self.runner = Runner(Books(ledger, PriceBook(), Budgets(ledger, self._catalog).allow))
         self._configs = {kind: make_config(kind, kind, base_url=url) for kind, url in urls.items()}
         self._adapters = {kind: make_adapter(c, Key(KEY, "session")) for kind, c in self._configs.items()}
 

@@ -23,6 +23,7 @@ from rag.cli.providers import provider
 from rag.cli.searching import Flags, search, search_options
 from rag.cli.show import (
     answer_json,
+    budget_json,
     print_citations,
     print_diagnosis,
     print_json,
@@ -209,13 +210,17 @@ def usage(data: Path | None, as_json: bool) -> None:
     with rag.open_workbench(data, read_only=True) as bench:
         totals = bench.ledger.totals("model")
         if as_json:
-            print_json({"rows": [record_json(r) for r in bench.ledger.records()], "totals": totals})
+            rows = [record_json(r) for r in bench.ledger.records()]
+            print_json({"rows": rows, "totals": totals, "budgets": [budget_json(b) for b in bench.budgets.states()]})
             return
+        warnings = bench.budgets.warnings()
     for row in totals:
         cost = "cost unknown" if row["cost_usd"] is None else f"${row['cost_usd']:.4f}"
         click.echo(
             f"{row['model']:40} {row['calls']:6} calls  {row['input_tokens']:10} in  {row['output_tokens']:8} out  {cost}"
         )
+    for warning in warnings:
+        click.echo(warning, err=True)
     if not totals:
         click.echo("No model was called yet.")
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rag.types import Answer, FileReport, Hit, IngestReport, SearchResult
+
+if TYPE_CHECKING:
+    from rag.usage.budgets import BudgetState
 
 
 def print_report(report: IngestReport, as_json: bool) -> None:
@@ -132,6 +135,19 @@ def print_citations(answer: Answer) -> None:
             click.echo(f"({remark})")
     for c in answer.citations:
         click.echo(f"[{c.marker}] {place(c.hit.document_name, c.pages)}")
+
+
+def budget_json(state: BudgetState) -> dict[str, Any]:
+    """Return how a budget stands; `uncounted` calls have no price and are not in `spent_usd`."""
+    return {
+        "provider": state.provider or None,
+        "period": state.period,
+        "limit_usd": state.limit_usd,
+        "spent_usd": state.spent.usd,
+        "estimated_usd": state.spent.estimated_usd,
+        "left_usd": state.left_usd,
+        "uncounted": state.spent.uncounted,
+    }
 
 
 def record_json(r: Any) -> dict[str, Any]:

@@ -112,9 +112,9 @@ class Budgets:
         budgets = _budgets(self._settings)
         return [state for name in sorted(budgets) for state in self._of(name, budgets[name])]
 
-    def warnings(self, provider: str = "") -> list[str]:
-        """Return a sentence for each budget of which most is used, of all together and of that provider."""
-        return [s.warning for s in self.states() if s.warning and s.provider in ("", provider)]
+    def warnings(self, provider: str | None = None) -> list[str]:
+        """Return a sentence for each budget of which most is used; with a provider, only those that bind its calls."""
+        return [s.warning for s in self.states() if s.warning and (provider is None or s.provider in ("", provider))]
 
     def allow(self, action: str, model: str, estimated_usd: float | None) -> None:
         """Raise `BudgetExceededError` for a call that may not be paid for any more; what is free is always allowed."""
