@@ -75,13 +75,13 @@ def opened_ms(tab: Visitor, conversation: str) -> float:
 
 
 def redrawn_ms(tab: Visitor) -> float:
-    """Return how long it takes from pressing a citation to its being the open one."""
+    """Return how long it takes from pressing a marker to its being the open one."""
     tab.idle()
-    row = tab.page.locator(".st-key-ask-last button.citation:not(.current)").last
+    row = tab.page.locator(".st-key-ask-last .said button.marker:not(.current)").last
     name = row.get_attribute("data-pick")
     began = time.perf_counter()
     row.click()
-    tab.page.locator(f'.st-key-ask-last button.citation.current[data-pick="{name}"]').wait_for(timeout=60_000)
+    tab.page.locator(f'.st-key-ask-last .said button.marker.current[data-pick="{name}"]').wait_for(timeout=60_000)
     return (time.perf_counter() - began) * 1000
 
 

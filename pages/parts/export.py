@@ -33,6 +33,8 @@ def file_name(title: str) -> str:
 
 def _turn(turn: Turn) -> Iterator[str]:
     yield f"## {_line(turn.question)}"
+    if turn.searched_for:
+        yield f"*Searched for: {_line(turn.searched_for)}*"
     if turn.answer is None:
         yield "*Still being written.*"
         return

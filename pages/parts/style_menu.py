@@ -27,9 +27,9 @@ def menu(bench: Workbench, target: Collection, profile: Profile, model: str) -> 
     chosen = [i for i in st.session_state.get(search_key, profile.search.document_ids) if i in known]
     style = st.session_state.get(style_key, profile.generate.style)
     titles = {name: style.title for name, style in rag.generation.STYLES.items()}
-    where = count(len(chosen), "document") if chosen else "all documents"
+    where = f" · {count(len(chosen), 'document')}" if chosen else ""
     with st.popover(
-        label(f"{titles.get(style, style)} · {where}"), icon=":material/tune:", width="stretch", key="ask.how"
+        label(f"{titles.get(style, style)}{where}"), icon=":material/tune:", width="stretch", key="ask.how"
     ):
         search = replace(profile.search, document_ids=_documents(known, profile, search_key))
         generate = _style(bench, profile, titles, model)

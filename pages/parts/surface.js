@@ -66,6 +66,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (target.dataset.toggle) target.closest(`.${target.dataset.toggle}`).classList.toggle("open");
     else setTriggerValue("pick", target.dataset.pick);
   };
+  root.onmouseover = (event) => {  // a tip stays inside the window
+    const marker = event.target.closest(".marker");
+    if (!marker) return;
+    const place = marker.getBoundingClientRect();
+    marker.classList.toggle("low", place.top < 220);
+    marker.classList.toggle("end", place.left > window.innerWidth - 420);
+  };
   let changed = false;
   const known = root.specs || [];
   nodes.forEach((spec, i) => {

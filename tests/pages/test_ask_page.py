@@ -36,6 +36,59 @@ def test_an_answer_quotes_and_cites(visit_with_samples: Visit) -> None:
     assert "$0.00" in said
 
 
+def test_a_fresh_collection_offers_questions(visit_with_samples: Visit) -> None:
+    """Without a conversation there are questions to begin with; pressing one asks it."""
+    page = visit_with_samples("ask")
+    assert "For example:" in page.drawn("ask.suggested")
+    page.test.session_state["ask.suggested.picked"] = QUESTION
+    assert "gearbox" in page.run().drawn("ask.last")
+
+
+def test_suggested_questions_are_answered(visit_with_samples: Visit) -> None:
+    """Those made of the documents' headings and sentences find something, each in the document it was made of."""
+    import rag
+
+    bench = visit_with_samples("ask").bench
+    found = rag.generation.suggest(bench, bench.collection(), count=4)
+    assert 3 <= len(found) <= 4
+    for question in found:
+        assert question.endswith("?")
+        assert rag.search(bench, question, collection=bench.collection()).hits
+
+
+def test_only_the_chosen_documents_answer(visit_with_samples: Visit) -> None:
+    """The filter holds for the search, and what was sent says so; a brief answer is the best passage alone."""
+    page = visit_with_samples("ask")
+    handbook = next(d for d in page.bench.catalog.documents() if "handbook" in d.name)
+    page.test.session_state[f"ask.documents.{page.bench.collection().id}"] = [handbook.id]
+    page.test.session_state["ask.style."] = "brief"
+    page = ask(page, "How many days of leave do employees have?")
+    turn = first_turn(page)
+    assert {handbook.name} == {c.hit.document_name for c in turn.answer.citations} and 1 == len(turn.answer.citations)
+    page.test.session_state["ask.dialog"] = ("sent", turn.stream_id)
+    said = page.run().drawn("ask.sent")
+    assert "1 document" in said and "nothing was sent" in said and "brief" in said
+
+
+def test_a_style_that_extracts_cannot_do_is_said(visit_with_samples: Visit) -> None:
+    """The answer quotes anyway, and says that it does not go step by step."""
+    page = visit_with_samples("ask")
+    page.test.session_state["ask.style."] = "steps"
+    assert "cannot answer step by step" in ask(page, QUESTION).drawn("ask.last")
+
+
+def test_a_changed_style_goes_into_the_profile(visit_with_samples: Visit) -> None:
+    """Style and instruction are kept with the profile and are there for whoever chooses it next."""
+    from rag.types import Profile
+
+    page = visit_with_samples("ask")
+    page.bench.profiles.save(Profile("mine", is_default=True))
+    page.test.session_state["ask.style.mine"] = "quotes"
+    page.run().press("Keep in the profile")
+    assert "quotes" == page.bench.profiles.get("mine").generate.style
+    assert "" == page.bench.profiles.get("mine").generate.instruction
+
+
 def test_a_link_asks(visit_with_samples: Visit) -> None:
     """A suggested question opens Ask with its answer; the address then names the conversation, not the question."""
     page = visit_with_samples("ask", q=QUESTION)
