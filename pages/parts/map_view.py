@@ -6,6 +6,7 @@ must never be parsed: map_view.js makes text nodes of them.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,10 +122,8 @@ def _base(bench: Workbench, target: Collection, made: CollectionMap) -> dict[str
     if kept is not None and kept[0] is made:
         base: dict[str, Any] = kept[1]
         return base
-    texts = bench.catalog.excerpts(target.id, 2 * _EXCERPT)
-    numbers: dict[str, int] = {}
-    for document_id in sorted(set(made.document_ids), key=made.document_ids.count, reverse=True):
-        numbers[document_id] = len(numbers)
+    texts = bench.catalog.excerpts(target.id, _EXCERPT + 20)
+    numbers = {document_id: n for n, (document_id, _) in enumerate(Counter(made.document_ids).most_common())}
     low, high = made.points.min(axis=0), made.points.max(axis=0)
     scale = (low, np.where(high > low, high - low, 1))
     found = [texts.get(chunk_id, ("", ())) for chunk_id in made.chunk_ids]
