@@ -71,6 +71,8 @@ def _planned(
     key = (chosen.id, chosen.updated_at, target.id, bench.catalog.revision(target.id), model, options)
     kept = st.session_state.get(_PLAN)
     if kept is None or kept[0] != key:
+        if kept is not None:
+            kept[1].stop()
 
         def work(job: Job[AnswerPlan]) -> AnswerPlan:
             job.begin(len(chosen.questions), "questions", "Searching, to tell what it takes")

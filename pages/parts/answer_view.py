@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pages.parts.safe_text import Node, el, visible
-from pages.parts.shared import cost, count, duration
+from pages.parts.shared import cost, count, duration, moment
 from pages.parts.tuning_view import settings_words
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def price_words(usd: float | None) -> str:
 
 
 def run_name(info: RunInfo) -> str:
-    when = info.at.astimezone().strftime("%-d %b, %H:%M")
+    when = moment(info.at)
     rest = f" · {info.pending} left" if info.pending else ""
     return f"{when} · {info.answered_by} · {info.set_name} on {info.fingerprint.collection} · {settings_words(info.options)}{rest}"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import rag
 from pages.parts.safe_text import Node, el, visible
-from pages.parts.shared import count, pages_text
+from pages.parts.shared import count, moment, pages_text
 from pages.parts.tuning_view import settings_words
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _EXCERPT = 260
 
 def run_name(info: RunInfo) -> str:
     """Return a run in one line: when, what, under which settings."""
-    when = info.at.astimezone().strftime("%-d %b, %H:%M")
+    when = moment(info.at)
     settings = "" if info.sweep_id else f" · {settings_words(info.options)}"
     return f"{when} · {info.title}{settings} · {info.set_name}"
 
@@ -69,7 +69,7 @@ def _run_row(info: RunInfo, sure: str) -> Node:
     f = info.figures
     made = f"{info.profile}: {settings_words(info.options)}" if info.profile else settings_words(info.options)
     return el(
-        "tr", el("td.muted", info.at.astimezone().strftime("%-d %b %Y, %H:%M")), el("td.strong", visible(info.title, 80)),
+        "tr", el("td.muted", moment(info.at)), el("td.strong", visible(info.title, 80)),
         el("td", visible(_searched(info), 90), title=f"fingerprint {info.fingerprint.digest}"), el("td", visible(made, 90)),
         *(el("td.num", _value(f.get(name), name)) for name in ("answered", "ndcg@10", "rejected")),
         el("td.num", f"{_questions(info):,}"),
@@ -82,7 +82,7 @@ def _run_row(info: RunInfo, sure: str) -> Node:
 
 def _sweep_row(info: RunInfo, title: str, done: int) -> Node:
     return el(
-        "tr", el("td.muted", info.at.astimezone().strftime("%-d %b %Y, %H:%M")),
+        "tr", el("td.muted", moment(info.at)),
         el("td", el("span.strong", f"Sweep: {count(done, 'setting')} "), el("span.muted", visible(title.split(" · ")[-1], 90)), colspan=7),
         el("td.actions", el("button.link", "Open", data_pick=f"sweep:{info.sweep_id}")),
     )  # fmt: skip
@@ -116,7 +116,7 @@ def heads(found: Comparison) -> Node:
 
 def _head(name: str, info: RunInfo) -> Node:
     profile = f" · profile {visible(info.profile, 60)}" if info.profile else ""
-    when = info.at.astimezone().strftime("%-d %b %Y, %H:%M")
+    when = moment(info.at)
     return el(
         "div.side", el("span.muted", f"{name} · {when}"), el("span.strong", visible(info.title, 100)),
         el("span", visible(_searched(info), 120)), el("span", f"{settings_words(info.options)}{profile}"),

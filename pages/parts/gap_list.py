@@ -105,7 +105,7 @@ def _gap(number: int, gap: Gap) -> Node:
     others = [el("li", visible(asked.question, 200)) for asked in gap.asked if asked.question != gap.title]
     notes = [visible(asked.note, 240) for asked in gap.asked if asked.note]
     talk = next((asked.conversation_id for asked in gap.asked if asked.conversation_id), "")
-    last = gap.asked[0].at.astimezone().strftime("%-d %b %Y, %H:%M")
+    last = shared.moment(gap.asked[0].at)
     times = f"asked once, {last}" if len(gap.asked) == 1 else f"{len(gap.asked)} questions, the last {last}"
     return el(
         "div.gap", el("div.row", el("span.strong", visible(gap.title, 220)), *chips),

@@ -42,7 +42,7 @@ def sweep_title(bench: Workbench, sweep: Sweep) -> str:
     """Return when, what and on which set a sweep was."""
     names = {info.id: info.name for info in tuning.question_sets(bench).list()}
     settings = count(sweep.settings, "setting") if sweep.settings else "settings"
-    when = sweep.at.astimezone().strftime("%-d %b, %H:%M")
+    when = shared.moment(sweep.at)
     return f"{when} · {settings} · {names.get(sweep.set_id, 'a deleted set')} on {sweep.collection}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import threading
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,6 +144,13 @@ def size(n_bytes: int) -> str:
     if n_bytes < 2**20:
         return f"{n_bytes / 1024:,.0f} kB"
     return f"{n_bytes / 2**20:,.1f}".removesuffix(".0") + " MB"
+
+
+def moment(at: datetime) -> str:
+    """Return when something was, by the clock of this machine: "20 Nov, 14:12", with the year when it is another."""
+    here = at.astimezone()
+    year = "" if here.year == datetime.now().astimezone().year else f" {here.year}"
+    return f"{here.day} {here:%b}{year}, {here:%H:%M}"
 
 
 def empty_state(title: str, *sentences: str, key: str) -> None:
