@@ -85,6 +85,20 @@ def missing_cost(bench: Workbench, chosen: Collection) -> None:
     draw(*(el("p.muted", s) for s in _costs(bench, chosen.embedding_model, chosen.options, ids)), key="missing.cost")
 
 
+def sent_to(bench: Workbench, target: Collection) -> None:
+    """Say where the text of files goes that are added to a collection, and at what price, where that is not this machine."""
+    if not is_remote(target.embedding_model):
+        return
+    try:
+        usd = bench.likely_usd(target.embedding_model, 1_000_000, 0)
+    except RagError as error:
+        draw(el("p.muted", visible(str(error), 300)), key="preview.sent")
+        return
+    price = "at an unknown price" if usd is None else "free" if usd == 0 else f"at about {cost(usd)} per million tokens"
+    model = visible(target.embedding_model, 80)
+    draw(el("p.muted", f"The text of what you add goes to {model}, {price}."), key="preview.sent")
+
+
 # --- what is measured of a collection ---
 
 

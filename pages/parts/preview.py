@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import rag
-from pages.parts import chunk_view, job_view, shared
+from pages.parts import chunk_view, embedding_models, job_view, shared
 from pages.parts.live_slider import live_slider
 from pages.parts.safe_text import draw, el, label, say, visible
 from rag import ChunkOptions, RagError, Upload, Workbench
@@ -138,6 +138,7 @@ def _offer(
     if not good:
         st.button("Nothing here can be added", width="stretch", key="preview.nothing", disabled=True)
         return
+    embedding_models.sent_to(bench, target)
     what = shared.count(good, "document")
     if options == target.options or _may_change(bench, target):
         if st.button(

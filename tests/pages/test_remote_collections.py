@@ -141,3 +141,14 @@ def test_the_budget_ends_a_build(page: Any, server: FaultServer) -> None:
     page.run()
     said = build(page, "fault/ok").drawn("collections.report.build")
     assert "today's budget" in said and [] == sent(server)
+
+
+def test_files_for_such_a_collection_say_where_their_text_goes(page: Any) -> None:
+    """On Documents, before they are added, with the price."""
+    build(page, "fault/ok")
+    page = page.go("documents").drop(("new.txt", b"The harbour wall was raised by two metres in the spring. " * 9))
+    assert "The text of what you add goes to fault/ok, at about $10.00 per million tokens." in page.drawn(
+        "preview.sent"
+    )
+    page.test.session_state["collection.next"] = "main"
+    assert not page.run().has("preview.sent")
