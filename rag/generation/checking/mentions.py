@@ -205,11 +205,7 @@ def _years(
     text: str, sentence: Span, clauses: list[Span], group: list[Amount], dates: list[DateMention]
 ) -> dict[int, frozenset[int]]:
     """Return the years that each amount is bound to, by its start; an amount that nothing binds is not in it."""
-    binding = [
-        d
-        for d in dates
-        if d.years and len(d.years) == 1 and not NOT_BINDING.search(text, max(0, d.start - 14), d.start)
-    ]
+    binding = [d for d in dates if d.years and not NOT_BINDING.search(text, max(0, d.start - 14), d.start)]
     if (pairs := _listed(text, sentence, group, binding)) is not None:
         return pairs
     beside = {d.end: d for d in dates if len(d.years) == 1 and text.startswith(" (", d.end)}
