@@ -21,6 +21,9 @@ from rag.store import sync
 from rag.types import ChunkOptions, Collection, FileReport, Health, IngestReport, Usage
 from rag.workbench import Workbench
 
+_OF_ONE_TEXT = ("context", "refused")
+"""Kinds of a provider's failure that another document need not meet."""
+
 
 def build_collection(
     bench: Workbench,
@@ -83,10 +86,11 @@ def _fill(bench: Workbench, collection: Collection, ids: Sequence[str], report: 
             break
         except (CollectionNotFoundError, StoreError):
             raise
-        except (ProviderError, BudgetExceededError) as error:  # the next document would meet the same
+        except (ProviderError, BudgetExceededError) as error:
             files.append(FileReport(name, "failed", str(error), document_id=document_id))
-            stopped = number < len(ids)
-            break
+            if getattr(error, "kind", "") not in _OF_ONE_TEXT:  # the next document would meet the same
+                stopped = number < len(ids)
+                break
         except RagError as error:
             files.append(FileReport(name, "failed", str(error), document_id=document_id))
     if not stopped and any(f.status == "added" for f in files):

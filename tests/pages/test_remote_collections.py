@@ -10,6 +10,8 @@ import pytest
 from tests.faultserver import FaultServer
 
 Visit = Callable[..., Any]
+TOO_LONG = "ok;ok;context;context;context;context;context;ok"
+"""The dimension, a document, one that is refused down to its single texts, and the rest."""
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def page(visit_with_samples: Visit, server: FaultServer, monkeypatch: pytest.Mon
     monkeypatch.setenv("FAULT_KEY", "sk-test-0123456789abcd")
     page = visit_with_samples("embedding")
     gateway = page.bench.gateway
-    models = dict.fromkeys(("ok", "unpriced;ok", "ok;ok;401;ok"), 0)
+    models = dict.fromkeys(("ok", "unpriced;ok", "ok;ok;401;ok", TOO_LONG), 0)
     prices = {"ok": {"input": 10.0}}
     gateway.book.add(
         gateway.configure(
@@ -104,6 +106,13 @@ def test_a_failed_build_goes_on_without_paying_twice(page: Any, server: FaultSer
         for c in page.bench.catalog.chunks_of(page.bench.collection("remote").id, d.id)
     }
     assert all(1 == texts.count(text) for text in chunks)
+
+
+def test_a_text_that_one_document_has_leaves_the_others(page: Any, server: FaultServer) -> None:
+    """A refusal that is about one text is told beside its document; the next one is tried."""
+    build(page, f"fault/{TOO_LONG}")
+    assert 2 == page.bench.collection("remote").documents
+    assert "left out" not in page.drawn("collections.report.build")
 
 
 def test_the_cost_of_what_is_missing_is_said(page: Any) -> None:
