@@ -48,7 +48,7 @@ def filled(data: Path, provider: FaultServer) -> dict[int, str]:
     provider.replies["ok"] = [ANSWER]
     with rag.open_workbench(data) as bench:
         rag.ingest(bench, list(rag.load_samples().uploads))
-        models = ("ok", f"slow?delay={DELAY_S}")
+        models = ("ok", f"slow?s={DELAY_S}")
         gateway = bench.gateway
         gateway.book.add(gateway.configure("fault", base_url=provider.openai_url, key_env="FAULT_KEY", models=models))
         options = rag.GenerateOptions(model="fault/ok")
@@ -87,7 +87,7 @@ def redrawn_ms(tab: Visitor) -> float:
 
 def first_word_ms(tab: Visitor, provider: FaultServer, words: str) -> float:
     """Return how long after the provider sent it the first word of a new answer is on the screen."""
-    model = f"slow?delay={DELAY_S}"
+    model = f"slow?s={DELAY_S}"
     provider.replies[model] = ["The gearbox failed [1]. " * 40]
     before = len(provider.exchanges)
     box = tab.page.get_by_test_id("stChatInputTextArea")
@@ -109,7 +109,7 @@ def measured(server: Server, provider: FaultServer, conversations: dict[int, str
                 tab = Visitor(browser, server)
                 times.setdefault((turns, "open"), []).append(opened_ms(tab, conversation))
                 times.setdefault((turns, "redraw"), []).append(redrawn_ms(tab))
-                tab.go(f"ask?c={conversation}&m=fault/slow%3Fdelay%3D{DELAY_S}")
+                tab.go(f"ask?c={conversation}&m=fault/slow%3Fs%3D{DELAY_S}")
                 times.setdefault((turns, "first word"), []).append(first_word_ms(tab, provider, f"{turns} {number}"))
                 tab.page.close()
     return [

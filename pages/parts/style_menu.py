@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 import rag
-from pages.parts import models
+from pages.parts import models, turn_bar
 from pages.parts.safe_text import label, say, visible
 from pages.parts.shared import count
 from rag import GenerateOptions, RagError, SearchOptions, Workbench
@@ -16,7 +16,6 @@ from rag import GenerateOptions, RagError, SearchOptions, Workbench
 if TYPE_CHECKING:
     from rag.types import Collection, Profile
 
-_NONE = "ask.documents.none"
 _EXTRACTS_CAN = ("brief", "detailed", "quotes")
 
 
@@ -109,7 +108,7 @@ def _keep(bench: Workbench, profile: Profile, options: GenerateOptions) -> None:
         try:
             bench.profiles.save(replace(profile, generate=replace(options, model=profile.generate.model)))
         except RagError as error:
-            st.session_state["ask.said"] = str(error)
+            st.session_state[turn_bar.SAID] = str(error)
 
     changed = replace(options, model=profile.generate.model) != profile.generate
     st.button("Keep in the profile", icon=":material/save:", on_click=save, disabled=not changed, width="stretch")

@@ -293,3 +293,25 @@ def test_an_export_holds_nothing_live() -> None:
 
     for source in HOSTILE:
         assert not parsed(_inert(source))[1] & {"image", "link_open", "html_inline", "html_block"}
+
+
+def test_a_small_model_can_rewrite(page: Any, server: FaultServer) -> None:
+    """The small model of the rule writes what is searched for, the chosen one answers."""
+    page.bench.gateway.book.change("fault", models=("ok", "401", "small"))
+    page.bench.catalog.set_setting("routing", {"small": "fault/small"})
+    server.replies |= {"ok": [TRUE], "small": ["When did the gearbox of turbine 3 fail?"]}
+    ask(page, "fault/ok")
+    assert "searched for: When did the gearbox" in ask(page, "fault/ok", "And when was that?").drawn("ask.last")
+    assert 1 == len(server.of("small"))
+    turn = turns(page)[-1]
+    page.test.session_state["ask.dialog"] = ("sent", turn.stream_id)
+    assert "written by fault/small" in page.run().drawn("ask.sent")
+
+
+def test_a_rewriting_model_that_fails_is_no_failure(page: Any, server: FaultServer) -> None:
+    """The names of the question before do then, and the answer comes."""
+    page.bench.catalog.set_setting("routing", {"small": "fault/401"})
+    server.replies["ok"] = [TRUE]
+    ask(page, "fault/ok")
+    said = ask(page, "fault/ok", "And when was it?").drawn("ask.last")
+    assert "searched for: And when was it?" in said and "gearbox" in said
