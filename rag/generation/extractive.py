@@ -14,7 +14,7 @@ from rag.errors import ModelUnavailableError
 from rag.generation.markers import written
 from rag.generation.numbering import Numbering
 from rag.generation.passages import Source
-from rag.generation.reading import Passage, Reader
+from rag.generation.reading import Passage, Reader, asks_for_figure
 from rag.generation.styles import STYLES
 from rag.providers.base import ChatRequest, Embedder
 from rag.question import term_weights
@@ -81,8 +81,9 @@ class ExtractiveModel:
     def _chosen(self, request: ChatRequest, documents: Mapping[str, Document | None], stop: Stop) -> list[Passage]:
         """Return the passages of the answer, best first, none of them saying what a better one said."""
         weights = term_weights(request.terms, self._frequencies, self._chunks)
+        wants = asks_for_figure(request.question)
         readers = [
-            Reader(marker, hit, Source.of(hit.chunk, documents[hit.chunk.document_id]), weights)
+            Reader(marker, hit, Source.of(hit.chunk, documents[hit.chunk.document_id]), weights, wants_figure=wants)
             for marker, hit in enumerate(request.hits[:HITS_READ], start=1)
         ]
         meanings = self._meanings(request.question, readers, stop)

@@ -10,6 +10,7 @@ import pytest
 import rag
 from rag import GenerateOptions, SearchOptions, Upload, Workbench
 from rag.generation.extractive import LABEL, NAME, ExtractiveModel
+from rag.generation.reading import asks_for_figure
 from rag.providers.base import ChatRequest, never
 from rag.types import Answer, Chunk, CitationEvent, EndEvent, Hit, Parts, TextEvent
 
@@ -157,6 +158,14 @@ def test_the_sentence_with_the_answer_is_chosen() -> None:
     text = text_of(hit("a", f"{filler}The mill closed in 1998 after a fire. {filler}", 1))
     assert "The mill closed in 1998" in text
     assert len(text) < 520
+
+
+def test_a_question_for_a_figure_is_answered_with_one() -> None:
+    """Of sentences that speak of the matter alike, the one that says how much goes first where that was asked."""
+    talk = "The mill was closed after a long quarrel of its owners with the town. " * 12
+    text = f"The mill was closed on 3 May 1911. {talk}"
+    assert "3 May 1911" in text_of(hit("a", text, 1), passages=1)
+    assert not asks_for_figure("Why was the mill closed?") and asks_for_figure("In what year did the mill close?")
 
 
 def test_a_passage_does_not_end_with_what_announces_something_else() -> None:
