@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rag.store.conversations import Turn
     from rag.types import SecondCheck, SecondVerdict
 
-_KIND = "check"
+_KIND = turn_bar.CHECK
 _CHIPS = {
     "supported": ("span.chip.good", "stands"),
     "partly": ("span.chip.warn", "partly"),
@@ -29,7 +29,12 @@ def below(bench: Workbench, turn: Turn) -> Node | None:
     """Return what a second model said of an answer, or that it is reading; None when none was asked."""
     job = next((j for j in bench.jobs.recent(_KIND) if j.subject == turn.stream_id), None)
     if job is not None and job.running:
-        return el("p.notice", el("span.chip", "Second check"), el("span", "A second model is reading this answer."))
+        return el(
+            "p.notice",
+            el("span.chip", "Second check"),
+            el("span", "A second model is reading this answer."),
+            el("button.act", "Stop", data_pick=f"{turn_bar.DO}{turn_bar.STOP_CHECK}:{turn.stream_id}"),
+        )
     if job is not None and job.state == "failed":
         return el("p.notice", el("span.chip.warn", "Second check"), el("span", visible(job.error, 400)))
     if turn.answer is None or turn.answer.model == models.EXTRACTS:

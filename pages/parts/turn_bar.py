@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DO = "do:"  # picks that begin so are presses of this row
 PENDING = "ask.pending"
 SAID = "ask.said"
+CHECK, STOP_CHECK = "check", "stop_check"  # the job of a second check, and the press that ends it
 DIALOG = "ask.dialog"  # (which, turn id) to open in this run
 _UP = "M1 21h4V9H1v12zm22-11c0-1.1-.9-2-2-2h-6.3l1-4.6v-.3c0-.4-.2-.8-.5-1.1L14.2 1 7.6 7.6C7.2 8 7 8.5 7 9v10c0 1.1.9 2 2 2h9c.8 0 1.5-.5 1.8-1.2l3-7.1c.1-.2.2-.5.2-.7v-2z"
 _DOWN = "M15 3H6c-.8 0-1.5.5-1.8 1.2l-3 7.1c-.1.2-.2.5-.2.7v2c0 1.1.9 2 2 2h6.3l-1 4.6v.3c0 .4.2.8.5 1.1L9.8 23l6.6-6.6c.4-.4.6-.9.6-1.4V5c0-1.1-.9-2-2-2zm4 0v12h4V3h-4z"
@@ -109,6 +110,10 @@ def pressed(bench: Workbench, pick: str) -> None:
         turn = bench.turns.turn(turn_id)
         if what in ("good", "bad"):
             judge(bench, turn, is_good=what == "good")
+        elif what == STOP_CHECK:
+            for job in bench.jobs.running(CHECK):
+                if job.subject == turn_id:
+                    job.stop()
         elif what == "keep":
             bench.turns.keep(turn_id)
         elif what == "retry":

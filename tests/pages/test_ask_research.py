@@ -92,3 +92,21 @@ def test_a_second_check_is_offered_and_its_marks_are_shown(page: Any, server: Fa
     page.press("Check").finish("check")
     said = page.run().drawn("ask.last")
     assert "Second check: 0 of 1 statement stand" in said and "The days are not told." in said
+
+
+def test_a_second_check_can_be_stopped_where_it_shows(page: Any, server: FaultServer) -> None:
+    """While it runs the answer says so, with Stop beside it; stopped, the answer is as it was."""
+    import rag
+    from pages.parts import turn_bar
+
+    server.replies["ok"] = ["The gearbox of turbine 3 failed [1]."]
+    page.test.session_state["ask.model"] = "fault/ok"
+    page.test.chat_input[0].set_value(QUESTION)
+    page.run()
+    (stream,) = page.bench.answers.values()
+    stream.wait(30)
+    job = rag.generation.start_second_check(page.bench, stream.id, "fault/slow?s=20")
+    assert "A second model is reading this answer. Stop" in page.run().drawn("ask.last")
+    turn_bar.pressed(page.bench, f"do:stop_check:{stream.id}")
+    assert job.wait(5) and "stopped" == job.state
+    assert "Second check: " not in page.run().drawn("ask.last")

@@ -65,7 +65,7 @@ _NO_DIRECTION = re.compile(
     re.IGNORECASE,
 )
 _NEGATION = re.compile(
-    r"\b(?:not|never|no|none|neither|nor|without|cannot|refus\w+|declin\w+ to|fail\w* to|den(?:y|ies|ied)|reject\w*|exempt\w*|(?:instead of|rather than)(?!\s(?:about |around |just |only )?[$€£]?\d)|dropp\w+ support|remov\w+:? support)\b|n[’']t\b",
+    r"\b(?:not|never|no|none|neither|nor|without|cannot|refus\w+|declin\w+ to|fail\w* to|den(?:y|ies|ied)|reject\w*|exempt\w*|(?:instead of|rather than)(?!\s(?:about |around |just |only )?[$€£]?\d)|(?:advis\w+|recommend\w*|decid\w+|warn\w+|vot\w+|came out|spoke) against|dropp\w+ support|remov\w+:? support)\b|n[’']t\b",
     re.IGNORECASE,
 )
 _NO_NEGATION = re.compile(
