@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from tests.faultserver import FaultServer
 
 Visit = Callable[..., Any]
+SLOW = "ok;ok;slow?s=60;ok"
 TOO_LONG = "ok;ok;context;context;context;context;context;ok"
 """The dimension, a document, one that is refused down to its single texts, and the rest."""
 
@@ -26,7 +28,7 @@ def page(visit_with_samples: Visit, server: FaultServer, monkeypatch: pytest.Mon
     monkeypatch.setenv("FAULT_KEY", "sk-test-0123456789abcd")
     page = visit_with_samples("embedding")
     gateway = page.bench.gateway
-    models = dict.fromkeys(("ok", "unpriced;ok", "ok;ok;401;ok", TOO_LONG), 0)
+    models = dict.fromkeys(("ok", "unpriced;ok", "ok;ok;401;ok", TOO_LONG, SLOW), 0)
     prices = {"ok": {"input": 10.0}}
     gateway.book.add(
         gateway.configure(
@@ -106,6 +108,24 @@ def test_a_failed_build_goes_on_without_paying_twice(page: Any, server: FaultSer
         for c in page.bench.catalog.chunks_of(page.bench.collection("remote").id, d.id)
     }
     assert all(1 == texts.count(text) for text in chunks)
+
+
+def test_a_build_is_stopped_at_once_and_goes_on(page: Any, server: FaultServer) -> None:
+    """Stop cancels the request that is under way; what is in stays in, and the rest is added when it is wanted."""
+    choose(page, f"fault/{SLOW}")
+    next(t for t in page.test.text_input if t.label == "Name").set_value("remote")
+    page.press("Build")
+    (job,) = page.bench.jobs.running("build")
+    end = time.monotonic() + 30
+    while len(server.exchanges) < 3 and time.monotonic() < end:
+        time.sleep(0.02)
+    began = time.monotonic()
+    page.press("Stop")
+    assert job.wait(30) and time.monotonic() - began < 20
+    assert ("stopped", 1) == (job.state, page.bench.collection("remote").documents)
+    assert "stopped: the other files were left out" in page.run().drawn("collections.report.build")
+    page.press("Add 2 missing documents").finish("build")
+    assert 3 == page.bench.collection("remote").documents
 
 
 def test_a_text_that_one_document_has_leaves_the_others(page: Any, server: FaultServer) -> None:
