@@ -67,8 +67,9 @@ def _question() -> str:
         persist_state="session",
     )  # fmt: skip
     question = (typed or "").strip()
-    if question != st.query_params.get("q", ""):
-        st.query_params.from_dict({"q": question} if question else {})
+    linked = address.fitting(question)
+    if linked != st.query_params.get("q", ""):
+        st.query_params.from_dict({"q": linked} if linked else {})
     return question
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _READ = "search.address.read"
 _SHORT = 12  # characters of a document's id that tell it apart
+_LONGEST_QUESTION = 2_000
 _keeper = st.components.v2.component(
     "workbench.address", js=(Path(__file__).parent / "address.js").read_text(encoding="utf-8")
 )
@@ -81,12 +82,21 @@ def read(bench: Workbench, target: Collection) -> None:
         st.session_state[tuning.SET] = next((info.id for info in infos if info.name == linked["set"]), "")
 
 
+def fitting(question: str) -> str:
+    """Return the question as the address can hold it: nothing of one so long that no server would take the address."""
+    return question if len(question) <= _LONGEST_QUESTION else ""
+
+
 def keep(
     target: Collection, question: str, options: SearchOptions, chosen: QuestionSet | None, profile: Profile, other: str, *,
     is_everybodys: bool,
 ) -> None:  # fmt: skip
     """Write the settings on screen into the address."""
-    said: list[tuple[str, str]] = [("q", question), ("collection", target.name), ("set", chosen.name if chosen else "")]
+    said: list[tuple[str, str]] = [
+        ("q", fitting(question)),
+        ("collection", target.name),
+        ("set", chosen.name if chosen else ""),
+    ]
     said = [pair for pair in said if pair[1]]
     if not is_everybodys:
         said.append((profiles.PROFILE, profile.name))

@@ -227,3 +227,36 @@ def test_the_history_is_cleared(visit_with_samples: Visit) -> None:
     page = visit_with_samples("search", q=QUESTION)
     page.press("Clear")
     assert [] == page.bench.search_history.list()
+
+
+# --- bad input ---
+
+
+def test_a_pasted_book_is_a_sentence_and_stays_out_of_the_address(visit_with_samples: Visit) -> None:
+    """50,000 characters are refused with their number and the limit; the page and its address go on working."""
+    page = visit_with_samples("search")
+    page.test.text_input(key="search.question").set_value("word " * 10_000)
+    page.run()
+    assert 1 == len(page.boxes()) and "49,999 characters" in page.boxes()[0]
+    assert "" == page.address("q")
+
+
+def test_blanks_are_no_question(visit_with_samples: Visit) -> None:
+    """Nothing is searched, and the page says what it is for."""
+    page = visit_with_samples("search")
+    page.test.text_input(key="search.question").set_value("   ")
+    assert "Ask for something" in page.run().drawn("search.hint")
+    assert [] == page.boxes()
+
+
+def test_a_collection_deleted_in_another_tab_is_one_sentence(visit_with_samples: Visit, monkeypatch: Any) -> None:
+    """A slider that is moved in a tab that does not know yet says what happened, and the question stays."""
+    from pages.parts import shared
+
+    page = visit_with_samples("search", q=QUESTION)
+    gone = page.bench.collection()
+    page.bench.catalog.delete_collection(gone.name)
+    monkeypatch.setattr(shared, "collection", lambda bench: gone)  # what the fragment was drawn with
+    page.pick("search.top_k", 2.0)
+    assert ["The collection was deleted; choose another."] == page.boxes()
+    assert QUESTION == page.test.session_state["search.question"]
