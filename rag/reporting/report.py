@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from rag.errors import RagError
 from rag.evaluation import fingerprint
+from rag.generation.claims import bared
 from rag.reporting.marks import about_figure, about_sentence, answer_nodes, legend
 from rag.reporting.pictures import Pictures
 from rag.reporting.trees import Node, as_html, el, plain, visible
@@ -246,14 +247,19 @@ def _checks(answer: Answer) -> Iterator[Node]:
         yield el("table.open", *rows)
 
 
+def _words(answer: Answer, start: int, end: int) -> str:
+    """Return what a sentence of an answer says, without its markers and Markdown."""
+    return visible(bared(answer.text, start, end)[0], 240)
+
+
 def _second(answer: Answer, found: SecondCheck | None) -> Iterator[Node]:
     """Yield what a second model said of the answer."""
     if found is None:
         return
     paid_for = "cost unknown" if found.cost_usd is None else cost(found.cost_usd)
-    yield el("p.muted", f"Second check by {visible(found.model, 80)}, {paid_for}: {found}.")
+    yield el("p.kicker", f"Second check by {visible(found.model, 80)}, {paid_for}: {found}.")
     rows = [
-        el("tr", el("td", visible(answer.text[v.start : v.end], 240)), el("td", visible(v.reason or v.verdict, 300)))
+        el("tr", el("td", _words(answer, v.start, v.end)), el("td", visible(v.reason or v.verdict, 300)))
         for v in found.verdicts
         if v.verdict != "supported"
     ]
@@ -265,7 +271,7 @@ def _open_points(answer: Answer) -> Iterator[tuple[str, str]]:
     """Yield (words of the answer, what was found) of each sentence and figure that is not supported."""
     for check in answer.checks:
         if check.verdict != "supported":
-            yield visible(answer.text[check.start : check.end], 240), about_sentence(check)
+            yield _words(answer, check.start, check.end), about_sentence(check)
         for figure in check.figures:
             if figure.verdict != "supported":
                 yield visible(figure.text), about_figure(figure)
