@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rag.store.conversations import Conversation, Turn
     from rag.types import FeedbackItem
 
-_SHOWN = 20  # turns of a long conversation; earlier ones come at a press
+_SHOWN = 8  # turns of a long conversation; earlier ones come at a press
 _MORE = "ask.more"
 
 
@@ -57,7 +57,7 @@ def _lately(conversation_id: str, earlier: list[Turn]) -> list[Turn]:
         return earlier
 
     def more() -> None:
-        pressed[conversation_id] = pressed.get(conversation_id, 0) + 2 * _SHOWN
+        pressed[conversation_id] = pressed.get(conversation_id, 0) + 3 * _SHOWN
 
     st.button(
         f"Show {count(hidden, 'earlier question')}", icon=":material/expand_less:", key="ask.more.button", on_click=more

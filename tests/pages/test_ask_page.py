@@ -210,3 +210,16 @@ def test_a_conversation_can_be_deleted(visit_with_samples: Visit) -> None:
     page = ask(visit_with_samples("ask"), QUESTION).press("Delete this one")
     assert [] == rag.conversations(page.bench)
     assert page.has("ask.hint")
+
+
+def test_a_long_conversation_begins_at_its_end(visit_with_samples: Visit) -> None:
+    """The last questions are drawn, the ones before come at a press: two hundred messages open as quickly as two."""
+    page = ask(visit_with_samples("ask"), QUESTION)
+    turn = first_turn(page)
+    for number in range(12):
+        page.bench.turns.begin_turn(page.address("c"), f"turn{number}", f"Question number {number}?")
+        page.bench.turns.save_turn(f"turn{number}", turn.answer, "complete")
+    said = page.run().drawn("ask.turns")
+    assert "Question number 3?" in said and "Question number 2?" not in said
+    said = page.press("Show 4 earlier questions").drawn("ask.turns")
+    assert "Question number 2?" in said and QUESTION in said
