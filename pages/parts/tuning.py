@@ -165,7 +165,6 @@ def recommended(bench: Workbench, target: Collection, chosen: QuestionSet, now: 
         st.button(
             f"Apply {found.threshold:.2f}", icon=":material/check:", key="tuning.apply", width="stretch",
             disabled=round(found.current, 2) == found.threshold, on_click=_set, args=(target, {"threshold": found.threshold}),
-            help="Moves the slider; nothing is saved by it.",
         )  # fmt: skip
         if profile.name:
             st.button(
