@@ -237,6 +237,21 @@ def test_a_known_price_is_said_before(page: Any) -> None:
     assert "about $0.00" in page.run().drawn("ask.cost")
 
 
+def test_search_says_what_would_be_sent_to_whom_and_for_how_much(page: Any) -> None:
+    """The model chosen on Ask is named on Search; a price that is not known is said to be unknown, a known one follows the hits."""
+    page.test.session_state["ask.model"] = "fault/ok"
+    said = page.go("search", q=QUESTION, t="0.1").drawn("search.results")
+    assert "Ask would send 6 chunks" in said and "to fault/ok" in said and "price unknown" in said and "$" not in said
+    gateway = page.bench.gateway
+    gateway.book.add(gateway.configure("openai", models=("gpt-4o-mini",)))
+    gateway.set_key("openai", "sk-test-0123456789abcd", user=page.test.session_state["visitor"])
+    page.test.session_state["ask.model"] = "openai/gpt-4o-mini"
+    dear = page.run().drawn("search.results")
+    cheap = page.pick("search.top_k", 1.0).drawn("search.results")
+    amounts = [float(text.partition("about $")[2].split()[0]) for text in (dear, cheap)]
+    assert amounts[0] > amounts[1] > 0
+
+
 def test_a_fallback_is_named(page: Any, server: FaultServer) -> None:
     """The note says who failed and who answered."""
     server.replies["ok"] = [TRUE]
