@@ -55,7 +55,7 @@ def test_a_profile_is_saved_and_comes_back_after_a_reload(visitor: Visit) -> Non
     tab = visitor().go(LINK)
     key_presses(tab, "search-top_k-slider", "ArrowRight", 3)
     key_presses(tab, threshold_key(tab), "ArrowLeft", 5)
-    tab.page.get_by_role("button", name="more_vert").click()
+    tab.idle(900).page.get_by_role("button", name="more_vert").click()
     tab.page.get_by_label("Save these settings as").fill("board papers")
     tab.page.keyboard.press("Enter")
     tab.idle(900)
