@@ -138,7 +138,7 @@ def examples_of(text: str) -> tuple[Example, ...]:
 
 def style_of(options: GenerateOptions) -> Style:
     """Return the style that the options ask for, with what the user changed in it; an unknown name is "detailed"."""
-    style = STYLES.get(options.style, DETAILED)
+    style = STYLES[options.style]
     examples = () if options.examples == NO_EXAMPLES else examples_of(options.examples) or style.examples
     return replace(
         style,

@@ -12,6 +12,7 @@ Finish = Literal["complete", "stopped", "not_found", "length", "refused", "faile
 SentenceVerdict = Literal["supported", "partly", "not_found", "no_citation"]
 FigureVerdict = Literal["supported", "contradicted", "not_found"]
 FigureKind = Literal["number", "percent", "money", "date", "name", "quantity"]
+STYLE_NAMES = ("brief", "detailed", "steps", "quotes", "json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class GenerateOptions:
     use_cache: bool = True
     """Take an answer that was given before to the same prompt, free of charge."""
     style: str = "detailed"
-    """Name of how the answer shall be written (`rag.generation.styles`)."""
+    """How the answer shall be written: one of `STYLE_NAMES`, which `rag.generation.styles` spells out."""
     instruction: str = ""
     """In place of the style's own; empty takes that."""
     examples: str = ""
@@ -43,6 +44,14 @@ class GenerateOptions:
     """Tokens in and out of all of them together."""
     research_usd: float = 0.25
     """Cost of all of them together; not held where the price is unknown."""
+
+    def __post_init__(self) -> None:
+        if self.style not in STYLE_NAMES:
+            raise ValueError(f"unknown style {self.style!r}")
+        if min(self.max_passages, self.max_output_tokens, self.research_turns, self.research_tokens) < 1:
+            raise ValueError("passages, tokens and turns count from 1")
+        if not self.research_usd >= 0:
+            raise ValueError("research_usd must be 0 or more")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable
 
 import pytest
@@ -13,8 +12,6 @@ Visit = Callable[..., Visitor]
 PAGES = ("documents", "collections", "search", "experiments", "ask", "usage", "settings")
 QUESTION = "Why was turbine 3 out of service and for how long?"
 LINK = "search?q=" + QUESTION.replace(" ", "+")
-MOVE_BUDGET_MS = 1000
-"""Generous, for busy machines; `bench/` prints the figure that is aimed at."""
 REDRAWN = """async ([slider, results, step]) => {
   const root = (key) => document.querySelector(`.st-key-${key} [data-testid=stBidiComponentIsolated]`).shadowRoot;
   const input = root(slider).querySelector("input");
@@ -28,6 +25,15 @@ REDRAWN = """async ([slider, results, step]) => {
   input.dispatchEvent(new Event("input", { bubbles: true }));
   return await redrawn;
 }"""
+
+
+def move(tab: Visitor, drawn: str, step: float, times: int = 6) -> None:
+    """Move the threshold to and fro: every move has to redraw what has that key. How long it takes is for `bench/`."""
+    tab.idle(600)
+    for place in range(times):
+        step = -step
+        assert -1 != tab.page.evaluate(REDRAWN, [threshold_key(tab), drawn, step]), f"move {place + 1} drew nothing"
+        tab.page.wait_for_timeout(120)
 
 
 def threshold_key(visitor: Visitor) -> str:
@@ -82,15 +88,9 @@ def test_a_slider_obeys_the_arrow_keys(visitor: Visit) -> None:
     assert "threshold 0.45" in tab.text("search-results")
 
 
-def test_a_slider_move_is_redrawn_quickly(visitor: Visit) -> None:
-    """The median of 20 moves stays in its budget: nothing is asked again when a slider moves."""
-    tab = visitor().go(LINK)
-    moves = []
-    for place in range(20):
-        moves.append(tab.page.evaluate(REDRAWN, [threshold_key(tab), "search-results", 0.03 if place % 2 else -0.03]))
-        tab.page.wait_for_timeout(120)
-    assert -1 not in moves
-    assert statistics.median(moves) < MOVE_BUDGET_MS
+def test_every_slider_move_is_redrawn(visitor: Visit) -> None:
+    """None is lost, although they come faster than a page is drawn."""
+    move(visitor().go(LINK), "search-results", 0.03)
 
 
 def test_a_slider_keeps_its_place_on_another_page_and_back(visitor: Visit) -> None:

@@ -96,7 +96,9 @@ def test_json_of_another_version_is_read_as_far_as_it_goes() -> None:
         "mmr": True,
     }
     assert SearchOptions(top_k=9) == from_json(SearchOptions, kept)
-    assert GenerateOptions() == from_json(GenerateOptions, {"model": 5, "style": "short"})
+    assert GenerateOptions() == from_json(
+        GenerateOptions, {"model": 5, "style": "of a later version", "max_passages": 0}
+    )
 
 
 @given(st.dictionaries(st.sampled_from([*to_json(TUNED), "new"]), st.none() | st.booleans() | st.integers(-5, 999) | st.floats()

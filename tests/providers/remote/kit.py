@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import threading
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from rag.errors import RagError
 from rag.providers import presets
@@ -29,7 +32,14 @@ PATIENT = Timeouts(connect_s=10, first_byte_s=10, between_chunks_s=10, silence_s
 HURRIED = Timeouts(connect_s=1.0, first_byte_s=0.4, between_chunks_s=0.3, silence_s=0.8, closing_s=0.1)
 """For the tests of these very limits."""
 POLICY = RetryPolicy(attempts=3, base_s=0.01, cap_s=0.02)
+T = TypeVar("T")
 WIRES = ("openai", "anthropic")
+
+
+def on_a_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine gives, on a loop of its own: this thread may have one already, left by a browser test."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 @dataclass

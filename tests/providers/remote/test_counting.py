@@ -15,6 +15,7 @@ from rag.providers.presets import PRESETS
 from rag.providers.prices import PriceBook, Tariff
 from rag.providers.tokens import Calibration, estimate, with_margin
 from rag.types import Usage
+from tests.providers.remote.kit import on_a_loop
 
 PROSE = (
     "The board met on Tuesday to review the annual report. Revenue rose by twelve per cent, mostly because the new plant in "
@@ -162,7 +163,7 @@ def test_no_minute_holds_more_requests_than_allowed() -> None:
             clock.now += 5
         return times
 
-    times = asyncio.run(run())
+    times = on_a_loop(run())
     for i, start in enumerate(times):
         assert sum(start <= t < start + 60 for t in times[i:]) <= 3
     assert times[-1] < 150
@@ -182,7 +183,7 @@ def test_tokens_are_corrected_after_the_call() -> None:
         await _acquire(limiter, clock, 500, limits)
         return early, clock.now
 
-    early, late = asyncio.run(run())
+    early, late = on_a_loop(run())
     assert (0.0, 60.0) == (early, pytest.approx(late, abs=0.1))
 
 
@@ -198,7 +199,7 @@ def test_a_call_larger_than_the_limit_goes_alone() -> None:
         assert 0.0 == first
         return clock.now
 
-    assert 60.0 == pytest.approx(asyncio.run(run()), abs=0.1)
+    assert 60.0 == pytest.approx(on_a_loop(run()), abs=0.1)
 
 
 def test_one_visitor_cannot_use_up_what_others_may_have() -> None:
@@ -213,7 +214,7 @@ def test_one_visitor_cannot_use_up_what_others_may_have() -> None:
         await _acquire(limiter, clock, 1, everybody, "ann", each)
         return both, clock.now
 
-    both, third = asyncio.run(run())
+    both, third = on_a_loop(run())
     assert (0.0, 60.0) == (both, pytest.approx(third, abs=0.1))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from typing import Any
@@ -17,7 +16,7 @@ from rag.providers.limits import Limits
 from rag.providers.messages import Message, Request, Result
 from rag.types import FallbackEvent, RestartEvent, TextEvent
 from tests.faultserver.wire import words
-from tests.providers.remote.kit import WIRES, Bench, Outcome, close, follow, make_bench
+from tests.providers.remote.kit import WIRES, Bench, Outcome, close, follow, make_bench, on_a_loop
 
 GOOD = "".join(words(12))
 
@@ -122,7 +121,7 @@ def test_a_coroutine_reads_a_call_on_its_own_loop(bench: Bench) -> None:
         text = "".join([e.text async for e in call if isinstance(e, TextEvent)])
         return text, await call.wait_async() if not call.done else call.result
 
-    text, result = asyncio.run(read())
+    text, result = on_a_loop(read())
     assert (GOOD, GOOD, "complete") == (text, result.text, result.finish)
 
 
@@ -133,7 +132,7 @@ def test_a_coroutine_hears_of_a_failure(bench: Bench) -> None:
         await bench.call("openai", "401").wait_async()
 
     with pytest.raises(ProviderError, match="rejected the key"):
-        asyncio.run(read())
+        on_a_loop(read())
 
 
 # --- many calls ---
