@@ -43,7 +43,7 @@ def _jobs(bench: Workbench) -> None:
         if job.error:
             say("error" if job.state == "failed" else "warning", job.error)
         elif kind == "measure":
-            say("success", str(job.result))
+            say("success", job.result if isinstance(job.result, str) else "Measured.")
         elif job.result is not None:
             reports.show(job.result, key=f"collections.report.{kind}")
         else:

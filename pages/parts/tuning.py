@@ -31,6 +31,7 @@ NEXT_QUESTION = "search.next"
 SAID = "tuning.said"
 """What went wrong in a callback, for the next drawing to say."""
 _JOB = "tuning.job"
+_KIND = "score"  # of jobs: they read only, and concern nobody but the session that chose the set
 _BEFORE = "tuning.before"
 _SOON_S = 0.5  # a set that is ready by then shows no progress bar
 
@@ -95,7 +96,7 @@ def _job(bench: Workbench, target: Collection, chosen: QuestionSet, options: Sea
                 on_progress=lambda done, total: job.advance(done - job.progress.done),
             )  # fmt: skip
 
-        kept = (key, bench.jobs.start("measure", f"Measuring {chosen.name}", work))
+        kept = (key, bench.jobs.start(_KIND, f"Measuring {chosen.name}", work))
         st.session_state[_JOB] = kept
     job: Job[Pool] = kept[1]
     return job

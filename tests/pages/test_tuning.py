@@ -34,7 +34,7 @@ def small_set(bench: Any) -> Any:
 
 def choose(page: Any, set_id: str) -> Any:
     """Choose a set, which the page must have seen first, and wait until it is measured."""
-    return page.run().pick("tuning.set", set_id).finish("measure")
+    return page.run().pick("tuning.set", set_id).finish("score")
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_a_set_whose_documents_are_gone_is_one_sentence(tuned: Any) -> None:
         tuned.bench.catalog.delete_document(document.id)
     rag.ingest(tuned.bench, [rag.Upload("tides.txt", b"High water comes twice a day. " * 20)])
     absent = [q.id for q in rag.evaluation.QuestionSets(tuned.bench.catalog.engine).list()]
-    tuned.run().finish("measure")
+    tuned.run().finish("score")
     drawn = tuned.drawn("tuning.set.drawn")
     assert "Not measured (35)" in drawn and "Not in the documents (10)" in drawn and 1 == len(absent)
     kept = rag.evaluation.QuestionSets(tuned.bench.catalog.engine).get(absent[0])
@@ -268,7 +268,7 @@ def test_labels_can_be_changed_and_taken_back(visit_with_samples: Visit) -> None
 
 def test_sample_questions_are_one_press_away(visit_with_samples: Visit) -> None:
     """The questions that come with the samples become a set that is chosen and measured at once."""
-    page = visit_with_samples("search").press("Questions on the sample documents").finish("measure")
+    page = visit_with_samples("search").press("Questions on the sample documents").finish("score")
     assert "31 of 31" in page.drawn("tuning.set.drawn") or "In the documents (31)" in page.drawn("tuning.set.drawn")
     assert "45 questions imported" in page.drawn("tuning.report.drawn")
 
@@ -279,7 +279,7 @@ def test_an_imported_row_that_fits_no_document_says_so(visit_with_samples: Visit
     page = visit_with_samples("search").drop(("board.csv", rows.encode()))
     report = page.drawn("tuning.report.drawn")
     assert "board.csv: 2 questions imported, 1 of them drafts" in report and "nowhere.pdf" in report
-    assert "Not measured (1)" in page.finish("measure").drawn("tuning.set.drawn")
+    assert "Not measured (1)" in page.finish("score").drawn("tuning.set.drawn")
 
 
 def test_a_file_that_is_no_table_is_one_sentence(visit_with_samples: Visit) -> None:
@@ -312,6 +312,27 @@ def test_a_taken_name_is_one_sentence(tuned: Any) -> None:
     assert any("already" in sentence for sentence in tuned.boxes())
 
 
+def test_measuring_a_set_is_nobody_elses_business(tuned: Any) -> None:
+    """Collections shows no result of it, names no such work in its sidebar, and lets a collection be deleted beside it."""
+    import threading
+
+    from tests.pages.conftest import Page
+
+    done = threading.Event()
+    kind = tuned.test.session_state["tuning.job"][1].kind
+    assert not Page("embedding").test.success
+    job = tuned.bench.jobs.start(kind, "Measuring a set", lambda job: done.wait(60))
+    try:
+        page = Page("embedding")
+        delete = next(b for b in page.test.button if b.label == "Delete…")
+        assert not delete.disabled
+        assert "Measuring" not in page.markdown()
+        assert not any(b.label in ("Stop", "Put away") for b in page.test.button)
+    finally:
+        done.set()
+        job.wait(10)
+
+
 # --- the address ---
 
 
@@ -319,7 +340,7 @@ def test_a_link_reproduces_the_screen(visit_with_samples: Visit) -> None:
     """Question, set, mode, sliders and filter of a link are what the page opens with."""
     sample_set(visit_with_samples("search").bench)
     page = visit_with_samples("search", q=QUESTION, set="sample questions", mode="semantic", t="0.35", k="3", w="0.7")
-    page.finish("measure")
+    page.finish("score")
     assert "semantic · top 3 · threshold 0.35" in page.drawn("search.results")
     assert "Change since the built-in settings: hybrid 0.50" in page.drawn("tuning.set.drawn")
 
