@@ -25,8 +25,10 @@ _FOLDED = {
 }
 _SECOND_ADDS = 0.12
 """How much more of a claim the next sentence must hold to be quoted too."""
-_FIGURE = 0.5
-"""What a figure counts in the choice of a quote, in words of the claim."""
+_NAMES = 0.5
+"""What the names of a claim count together in the choice of a quote, in shares of the claim's words."""
+_NUMBER = 1.0
+"""What a number or a date counts: as much as all words, so that the quote is the sentence that holds the claim's figure."""
 
 
 def locate(quote: str, text: str) -> Span | None:
@@ -102,37 +104,55 @@ def _scores(claim: str, passage: Passage, meaning: Meaning | None) -> list[float
     """Return how well each sentence of a passage carries a claim; 0 for one that has nothing of it."""
     stems = told_stems(claim, 0, len(claim))
     words = [share(stems, there) if stems else 0.0 for there in passage.stems]
-    figures = _figures(claim, passage)
-    weight = _FIGURE * max(1, len(stems)) / max(1, len(stems) + len(figures))
+    numbers, named = _figures(claim, passage)
     scores = [
-        w + weight * sum(start <= at < end for at in figures)
-        for w, (start, end) in zip(words, passage.sentences, strict=True)
+        w + _NUMBER * len(_within(numbers, span)) + _NAMES * len(_within(named, span)) / max(1, len(named))
+        for w, span in zip(words, passage.sentences, strict=True)
     ]
     if meaning is None or max(scores, default=0.0) >= 0.6:
         return scores
     return [s + max(0.0, meaning.to_sentence(claim, passage, i) - 0.4) for i, s in enumerate(scores)]
 
 
-def _figures(claim: str, passage: Passage) -> list[int]:
-    """Return where the passage has the figures of a claim."""
-    places = []
+Places = list[list[int]]
+"""For each figure of a claim, where a passage has it."""
+
+
+def _figures(claim: str, passage: Passage) -> tuple[Places, Places]:
+    """Return the numbers and dates of a claim that the passage supports, and its names."""
+    found: dict[bool, Places] = {True: [], False: []}
     for check in check_figures(Sentence(claim, passage.capitals), [passage]):
-        if check.verdict == "supported" and (at := passage.text.find(check.found_as)) >= 0:
-            places.append(at)
-    return places
+        if check.verdict == "supported" and check.found_as:
+            found[check.kind != "name"].append(_places(check.found_as, passage.text))
+    return found[True], found[False]
+
+
+def _places(words: str, text: str) -> list[int]:
+    """Return where a text has these words whole: the 5 of "5 euros", not that of 2025."""
+    return [m.start() for m in re.finditer(rf"(?<!\w){re.escape(words)}(?!\w)", text)]
+
+
+def _within(figures: Places, span: Span) -> set[int]:
+    """Return which of the figures stand in a span."""
+    return {i for i, places in enumerate(figures) if any(span[0] <= at < span[1] for at in places)}
 
 
 def _with_neighbour(claim: str, passage: Passage, best: int) -> Span:
-    """Return the first and last sentence: the best one, with a neighbour that adds a good part of the claim."""
+    """Return the first and last sentence: the best one, with a neighbour that adds a number or a good part of the claim."""
     stems = told_stems(claim, 0, len(claim))
-    alone = share(stems, passage.stems[best]) if stems else 1.0
-    pairs = [
-        (share(stems, passage.stems[best] | passage.stems[i]), i)
+    numbers, _ = _figures(claim, passage)
+    alone = _within(numbers, passage.sentences[best])
+    gains = [
+        (
+            len(_within(numbers, passage.sentences[i]) - alone),
+            share(stems, passage.stems[best] | passage.stems[i]) - share(stems, passage.stems[best]) if stems else 0.0,
+            i,
+        )
         for i in (best - 1, best + 1)
         if 0 <= i < len(passage.stems)
     ]
-    gained, other = max(pairs, default=(0.0, best), key=lambda pair: pair[0])
-    return (min(best, other), max(best, other)) if stems and gained - alone >= _SECOND_ADDS else (best, best)
+    figures, words, other = max(gains, default=(0, 0.0, best), key=lambda gain: gain[:2])
+    return (min(best, other), max(best, other)) if figures or words >= _SECOND_ADDS else (best, best)
 
 
 def _whole(text: str) -> Span:

@@ -167,6 +167,21 @@ def test_each_marker_of_a_sentence_rests_on_its_own_part() -> None:
     assert ["The deposit is three rents.", "Smoking is forbidden indoors."] == [c.quote for c in citations]
 
 
+def test_the_quote_holds_the_figure_of_the_claim() -> None:
+    """The sentence with the claim's number is quoted, even where another one has its names and more of its words."""
+    mission = "The mission of the Wage and Hour Division (WHD) is to protect workers and enhance their welfare."
+    covers = "Collectively, these laws cover most employment and protect more than 148 million workers in 10 million workplaces."
+    [one] = hits_of(f"{mission} WHD enforces the wage laws of 1,480 contracts. {covers}")
+    _, [citation] = read([one], ["The Wage and Hour Division protects more than 148 million workers [1]."])
+    assert covers in citation.quote and mission not in citation.quote
+
+
+def test_a_figure_is_found_as_a_whole_number() -> None:
+    """The 5 of a claim is not looked for inside 2025."""
+    _, [citation] = read(hits_of("In 2025 the fee rose. It is now 5 euros."), ["The fee is 5 euros [1]."])
+    assert citation.quote.endswith("It is now 5 euros.")
+
+
 def test_quoted_words_are_found_as_they_stand() -> None:
     """Words in quotation marks bind to themselves, across line breaks and typographic signs."""
     doc = document("a.txt", "One. The hall is “closed” on\nMondays and Tuesdays. Two.")
