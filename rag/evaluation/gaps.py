@@ -119,6 +119,8 @@ def _reason(turn: Turn, threshold: float) -> Reason | None:
     answer = turn.answer
     if answer is None or turn.state != "complete":
         return None
+    if answer.finish == "refused":  # by the model: it says nothing of the documents
+        return None
     if not answer.found:
         return "not_found"
     if _is_unsupported(answer):

@@ -13,6 +13,7 @@ from rag.generation.remote import RemoteModel
 from rag.generation.research import Research
 from rag.generation.stream import AnswerStream
 from rag.providers.base import ChatModel, ChatRequest
+from rag.providers.offers import free_providers
 from rag.types import (
     Answer,
     Document,
@@ -48,16 +49,21 @@ def generate(
     Without hits no model is asked: the answer says so and names the nearest misses. What goes wrong on the way (a model
     that is not there, a provider that fails) ends the stream as a failed answer with the sentence in `Answer.error`.
     """
-    stream = new_stream(bench, result.question, options)
+    stream = new_stream(bench, result.question, options, user)
     stream.result = result
     bench.answers[stream.id] = stream
     return stream.start(lambda stream: answer_events(bench, stream, result, options, user))
 
 
-def new_stream(bench: Workbench, question: str, options: GenerateOptions) -> AnswerStream:
+def new_stream(bench: Workbench, question: str, options: GenerateOptions, user: str = "") -> AnswerStream:
     """Return a stream that is not started; what it will use is counted in the usage ledger."""
     is_extractive = options.model == extractive.NAME
-    stream = AnswerStream(question, model=options.model, label=extractive.LABEL if is_extractive else "")
+    stream = AnswerStream(
+        question,
+        model=options.model,
+        label=extractive.LABEL if is_extractive else "",
+        free_providers=free_providers(bench.gateway, user),
+    )
     if is_extractive:
         _keep_row(bench, stream)
     return stream

@@ -83,7 +83,7 @@ def ask(
         turns.create(conversation_id, _title(question), target.name)
     earlier = turns.turn(again.turn_id) if again else None
     before = _before(turns.get(conversation_id), earlier.slot if earlier else "")
-    stream = new_stream(bench, question, generate_options)
+    stream = new_stream(bench, question, generate_options, user)
     stream.conversation_id, stream.profile = conversation_id, profile
     if again and again.goes_on and earlier:
         stream.spent_before = earlier.answer
@@ -187,7 +187,7 @@ def _so_far(stream: AnswerStream) -> Answer:
         model=stream.model,
         finish="failed",
         usage=Usage(),
-        cost_usd=None,
+        cost_usd=0.0 if stream.is_free else None,
         label=stream.label,
         error=_INTERRUPTED,
         profile=stream.profile,

@@ -23,6 +23,7 @@ from rag.types import (
     CitationEvent,
     EndEvent,
     Event,
+    FallbackEvent,
     Finish,
     ResearchStep,
     RestartEvent,
@@ -56,7 +57,9 @@ class AnswerStream:
         model: str = "",
         label: str = "",
         result: SearchResult | None = None,
+        free_providers: frozenset[str] = frozenset({"local"}),
     ) -> None:
+        """Make one; at `free_providers` every call costs nothing, however it ends."""
         self.id = uuid.uuid4().hex
         self.question = question
         self.model = model
@@ -75,6 +78,9 @@ class AnswerStream:
         """What the chat model was given; None until it is asked."""
         self.spent_before: Answer | None = None
         """The answer that this one goes on with: what that used and cost counts here, too."""
+        self._free_providers = free_providers
+        self._stood_in: list[str] = []
+        """Models that were asked after the first one failed."""
         self._events: list[Event] = []
         self._text: list[str] = []
         self._citations: list[Citation] = []
@@ -163,6 +169,11 @@ class AnswerStream:
         """Whether somebody asked to stop."""
         return self._stopping.is_set()
 
+    @property
+    def is_free(self) -> bool:
+        """Whether every model that was asked so far costs nothing."""
+        return all(name.partition("/")[0] in self._free_providers for name in (self.model, *self._stood_in))
+
     def wait(self, timeout: float | None = None) -> Answer:
         """Wait at most `timeout` seconds for the end and return the answer; raises `TimeoutError` after that."""
         with self._changed:
@@ -220,6 +231,8 @@ class AnswerStream:
                 self.sent = event.sent
             elif isinstance(event, StepEvent):
                 self._steps.append(event.step)
+            elif isinstance(event, FallbackEvent):
+                self._stood_in.append(event.to_model)
             elif isinstance(event, RestartEvent):
                 self._text.clear()
                 self._citations.clear()
@@ -262,7 +275,7 @@ class AnswerStream:
 
     def _closed(self, end: EndEvent, error: str) -> Answer:
         now, text = time.perf_counter(), self.text
-        cost_usd = 0.0 if self.model.startswith("local/") else end.cost_usd
+        cost_usd = 0.0 if self.is_free else end.cost_usd
         if before := self.spent_before:
             cost_usd = None if cost_usd is None or before.cost_usd is None else cost_usd + before.cost_usd
         return Answer(

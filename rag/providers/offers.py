@@ -55,6 +55,11 @@ def likely_usd(gateway: Gateway, model: str, prompt_tokens: int, output_tokens: 
     return gateway.prices.cost(gateway.tariff(config, user), name, usage).estimated_usd
 
 
+def free_providers(gateway: Gateway, user: str = "") -> frozenset[str]:
+    """Return the names of the providers at whose models every call is free, however it ends; contacts nobody."""
+    return frozenset({"local", *(c.name for c in gateway.book.all() if gateway.tariff(c, user).is_local)})
+
+
 def routing_of(gateway: Gateway, settings: SettingsStore, chosen: str, user: str = "") -> Routing:
     """Return the rule by which tasks go to models for somebody who chose `chosen`; contacts nobody.
 

@@ -88,7 +88,7 @@ class Ledger:
     ) -> int:
         """Write the row of a call that is about to be made and return its id.
 
-        `estimated_cost_usd` counts as spent until the row is closed. `admit` is asked while nobody else, of this process or another,
+        `estimated_cost_usd` counts as spent until the row is closed; 0 says that the call is free. `admit` is asked while nobody else, of this process or another,
         can write a row: when it raises, there is no row.
         """
         row = {
@@ -100,7 +100,7 @@ class Ledger:
             "items": items,
             **dict.fromkeys(_TOKENS, 0),
             "estimated": False,
-            "cost_usd": None,
+            "cost_usd": 0.0 if estimated_cost_usd == 0 or provider == "local" else None,
             "estimated_cost_usd": estimated_cost_usd,
             "price_source": "unknown",
             "cached": False,
@@ -160,7 +160,7 @@ class Ledger:
         >>> with ledger.measure("ask", "local", "extractive") as call:  # doctest: +SKIP
         ...     call.cost_usd, call.price_source = 0.0, "local"
         """
-        call, row = Call(), self.start(action, provider, model, items=items)
+        call, row = Call(cost_usd=0.0 if provider == "local" else None), self.start(action, provider, model, items=items)
         began, status = time.perf_counter(), "failed"
         try:
             yield call

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import rag
-from rag.types import Answer, GenerateOptions, Upload
+from rag.types import Answer, FallbackEvent, GenerateOptions, Upload
 from tests.faultserver import FaultServer
 
 QUESTION = "When was the harbour dredged?"
@@ -100,6 +100,44 @@ def test_what_had_come_is_kept_when_the_stream_breaks(bench: rag.Workbench) -> N
     answer = answered(bench, "open/cut")
     assert "failed" == answer.finish
     assert answer.text and answer.error
+
+
+@pytest.mark.parametrize("model", ["401", "500", "429", "cut", "refusal", "length", "ok?cites=free"])
+def test_a_local_server_is_free_however_it_ends(bench: rag.Workbench, server: FaultServer, model: str) -> None:
+    """Nobody bills a model that runs on this machine: each ending costs an explicit 0, in the answer and in the ledger."""
+    bench.gateway.book.add(bench.gateway.configure("mine", "vllm", base_url=server.openai_url))
+    answer = answered(bench, f"mine/{model}")
+    assert 0.0 == answer.cost_usd
+    assert {0.0} == {r.cost_usd for r in bench.ledger.records() if r.provider == "mine"}
+
+
+def test_a_local_server_is_free_while_it_runs_and_when_it_is_stopped(
+    bench: rag.Workbench, server: FaultServer
+) -> None:
+    """Usage shows no unknown cost for a call that runs; a stand-in that costs is not made free by the model it stands in for."""
+    gateway = bench.gateway
+    gateway.book.add(gateway.configure("mine", "vllm", base_url=server.openai_url))
+    gateway.book.add(gateway.configure("paid", "openai", base_url=server.openai_url, key_env="NO_SUCH"))
+    gateway.set_key("paid", "sk-test-0123456789abcd")
+    found = rag.search(bench, QUESTION)
+    stream = rag.generate(bench, found, options=GenerateOptions(model="mine/slow?delay=20"))
+    until(lambda: any(r.status == "started" for r in bench.ledger.records() if r.provider == "mine"))
+    assert 0 == sum(t["unknown_costs"] for t in bench.ledger.totals("day"))
+    stream.stop()
+    assert 0.0 == stream.wait(1).cost_usd
+    options = GenerateOptions(model="mine/401", fallbacks=("paid/slow?delay=20",))
+    stream = rag.generate(bench, found, options=options)
+    until(lambda: any(isinstance(e, FallbackEvent) for e in stream._events))
+    stream.stop()
+    assert stream.wait(1).cost_usd is None
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Wait for it, ten seconds at most."""
+    deadline = time.monotonic() + 10
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_fallback_is_named(bench: rag.Workbench, server: FaultServer) -> None:
