@@ -160,7 +160,10 @@ class Ledger:
         >>> with ledger.measure("ask", "local", "extractive") as call:  # doctest: +SKIP
         ...     call.cost_usd, call.price_source = 0.0, "local"
         """
-        call, row = Call(cost_usd=0.0 if provider == "local" else None), self.start(action, provider, model, items=items)
+        call, row = (
+            Call(cost_usd=0.0 if provider == "local" else None),
+            self.start(action, provider, model, items=items),
+        )
         began, status = time.perf_counter(), "failed"
         try:
             yield call

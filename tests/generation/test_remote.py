@@ -111,9 +111,7 @@ def test_a_local_server_is_free_however_it_ends(bench: rag.Workbench, server: Fa
     assert {0.0} == {r.cost_usd for r in bench.ledger.records() if r.provider == "mine"}
 
 
-def test_a_local_server_is_free_while_it_runs_and_when_it_is_stopped(
-    bench: rag.Workbench, server: FaultServer
-) -> None:
+def test_a_local_server_is_free_while_it_runs_and_when_it_is_stopped(bench: rag.Workbench, server: FaultServer) -> None:
     """Usage shows no unknown cost for a call that runs; a stand-in that costs is not made free by the model it stands in for."""
     gateway = bench.gateway
     gateway.book.add(gateway.configure("mine", "vllm", base_url=server.openai_url))
