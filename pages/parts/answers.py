@@ -26,10 +26,10 @@ _ENDS = {
 _CUT_SHORT = ("failed", "stopped", "length")
 
 
-def asked(question: str, searched_for: str, body: Node | None) -> Node:
-    """Return a question with what there is of its answer."""
+def asked(question: str, searched_for: str, body: Node | None, bring: str = "") -> Node:
+    """Return a question with what there is of its answer; `bring` is an id that is scrolled into view when it first comes."""
     searched = el("p.searched", "searched for: ", el("span", visible(searched_for, 400))) if searched_for else None
-    return el("section.turn", el("div.question", question), searched, body)
+    return el("section.turn", el("div.question", question), searched, body, bring=bring or None)
 
 
 def body(answer: Answer, turn_id: str, current: str) -> Node:

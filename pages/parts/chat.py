@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 8  # turns of a long conversation; earlier ones come at a press
 _MORE = "ask.more"
+NEW = "ask.new"
+"""Session key of the turn that was asked last here: it is brought into view when it comes."""
 
 
 def show(bench: Workbench, conversation: Conversation, current: str, on_pick: Callable[[str], None]) -> None:
@@ -35,7 +37,8 @@ def show(bench: Workbench, conversation: Conversation, current: str, on_pick: Ca
     draw(*(_turn(bench, t, current, judged) for t in shown), key="ask.turns", on_pick=on_pick)
     slot, live = st.empty(), live_of(bench, last)
     if live is not None:
-        follow(live, lambda body: [answers.asked(live.question, live.searched_for, body)], slot, key="ask.last")
+        bring = _bring(last)
+        follow(live, lambda body: [answers.asked(live.question, live.searched_for, body, bring)], slot, key="ask.last")
         return
     with slot:
         newest = _turn(bench, last, current, judged, _beyond(bench, last), is_last=True)
@@ -80,7 +83,12 @@ def _turn(
     body = _body(_Known(turn), open_here) if turn.answer else None
     row = turn_bar.row(turn, judged.get(turn.stream_id), is_last=is_last)
     rest = [second.below(bench, turn), row, *(beyond or [])]
-    return answers.asked(turn.question, turn.searched_for, el("div", body, *rest) if body else None)
+    bring = _bring(turn) if is_last else ""
+    return answers.asked(turn.question, turn.searched_for, el("div", body, *rest) if body else None, bring)
+
+
+def _bring(turn: Turn) -> str:
+    return turn.stream_id if st.session_state.get(NEW) == turn.stream_id else ""
 
 
 class _Known:

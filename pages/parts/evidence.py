@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import streamlit as st
+
 from pages.parts import passage
 from pages.parts.safe_text import draw, el
 from pages.parts.sentences import picks
@@ -24,12 +26,17 @@ def first(conversation: Conversation) -> str:
 
 
 def show(bench: Workbench, turns: Sequence[Turn], current: str) -> None:
-    """Show the open citation at its place in the document, beside the chat."""
-    shown = _opened(bench, turns, current)
+    """Show the open citation at its place in the document, beside the chat.
+
+    A hint takes the place of a page at once, also while the run goes on with an answer that streams.
+    """
+    shown, slot = _opened(bench, turns, current), st.empty()
     if shown is None:
-        draw(el("div.empty.slim", el("p", _hint(turns))), key="ask.evidence.hint")
+        with slot:
+            draw(el("div.empty.slim", el("p", _hint(turns))), key="ask.evidence.hint")
         return
-    passage.show(bench, shown, key="ask.passage")
+    with slot.container():
+        passage.show(bench, shown, key="ask.passage")
 
 
 def _hint(turns: Sequence[Turn]) -> str:

@@ -21,6 +21,7 @@ function build(spec) {
     if (key === "w") node.style.width = `${Number(value)}%`;
     else if (key === "l") node.style.left = `${Number(value)}%`;
     else if (key === "scroll") node.dataset.scroll = "1";
+    else if (key === "bring") node.dataset.bring = value;
     else if (ATTRIBUTES.has(key)) node.setAttribute(key, value);
   }
   for (const child of children) node.append(build(child));
@@ -50,6 +51,22 @@ function scrollToMark(root) {
   const target = root.querySelector("[data-scroll]");
   const box = target && target.closest(".scroller");
   if (box) box.scrollTop += target.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 3;
+}
+
+// Brings what was just asked into view, once for each id: Streamlit keeps to the bottom only where the page is there already.
+function bringIntoView(root) {
+  const brought = (window.workbenchBrought ||= new Set());
+  const id = root.querySelector("[data-bring]")?.dataset.bring;
+  if (!id || brought.has(id)) return;
+  brought.add(id);
+  const bring = () => {
+    const node = root.querySelector("[data-bring]");
+    if (!node || node.dataset.bring !== id) return;
+    const { top } = node.getBoundingClientRect();
+    if (top < 0 || top > window.innerHeight * 0.6) node.scrollIntoView({ block: "start" });
+  };
+  requestAnimationFrame(bring);
+  setTimeout(bring, 500);  // what stands above may have changed its height meanwhile
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -85,4 +102,5 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.specs = nodes;
   while (root.childNodes.length > nodes.length) root.lastChild.remove();
   if (changed) requestAnimationFrame(() => scrollToMark(root));
+  bringIntoView(root);
 }
