@@ -22,9 +22,17 @@ def choose_collection(bench: Workbench) -> None:
     linked = st.query_params.get("collection")
     if shared.NEXT_COLLECTION in st.session_state:
         st.session_state[shared.COLLECTION] = st.session_state.pop(shared.NEXT_COLLECTION)
-    if st.session_state.get(shared.COLLECTION) not in names:
-        st.session_state[shared.COLLECTION] = linked if linked in names else bench.collection().name
+    before = st.session_state.get(shared.COLLECTION)
+    st.session_state.pop(shared.LOST_COLLECTION, None)
+    if before not in names:
+        now = linked if linked in names else bench.collection().name
+        st.session_state[shared.COLLECTION] = now
+        if before:
+            gone = f"The collection {visible(before, 60)} is not there any more, deleted or renamed; this is {visible(now, 60)}."
+            st.session_state[shared.LOST_COLLECTION] = gone
     st.selectbox("Collection", names, key=shared.COLLECTION, format_func=visible, help="All pages work with this one.")
+    if lost := st.session_state.get(shared.LOST_COLLECTION):
+        say("warning", lost)
     held = shared.collection(bench)
     model = held.embedding_model.rpartition("/")[2] or "keywords only"
     parts = (shared.count(held.documents, "document"), shared.count(held.chunks, "chunk"), model)

@@ -39,8 +39,12 @@ def main() -> None:
     target = shared.collection(bench)
     conversation = _conversation(bench)
     settings, model = _head(bench, conversation, target)
+    said = " ".join(filter(None, (asking.put_back(), st.session_state.pop(turn_bar.SAID, ""))))
+    with st.bottom.empty():  # where the eyes are, wherever the page is scrolled to
+        if said:
+            say("warning", said)
     question = st.chat_input(
-        f"Ask the documents in {visible(target.name, 40)}", key="ask.question", disabled=not target.chunks
+        f"Ask the documents in {visible(target.name, 40)}", key=asking.INPUT, disabled=not target.chunks
     )
     question = question or st.query_params.get("q") or st.session_state.pop(suggested.PICKED, None)
     if question:
@@ -49,10 +53,16 @@ def main() -> None:
         conversation = _conversation(bench)
     elif conversation is not None and asking.again(bench, conversation, settings):
         conversation = _conversation(bench)
-    _before(bench, settings, model)
-    turn_dialogs.show(bench)
+    with st.container():  # what may be there or not has a place of its own: what follows stays where it is
+        _before(bench, settings, model)
+    beginning = (
+        st.empty()
+    )  # emptied before the long part of a run: a question offered there must not start beside another
+    with st.container():
+        turn_dialogs.show(bench)
     if conversation is None:
-        suggested.show(bench, target)
+        with beginning.container():
+            suggested.show(bench, target)
         return
     current = st.session_state.get(OPEN) or evidence.first(conversation)
     if compared := two_answers.pair(bench, conversation):
@@ -113,8 +123,6 @@ def _before(bench: Workbench, settings: asking.Settings, model: models.Choice) -
     """Say, before anything is asked, what it will cost; and when the model that was wanted cannot answer."""
     if problem := st.session_state.get("ask.model.problem"):
         say("warning", problem)
-    if sentence := st.session_state.pop(turn_bar.SAID, ""):
-        say("warning", sentence)
     profiles.said()
     if settings.target.chunks:
         line, beside = st.columns([3.4, 4.9], vertical_alignment="center")

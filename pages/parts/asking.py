@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import streamlit as st
 
 import rag
-from pages.parts import models
-from pages.parts.safe_text import say
+from pages.parts import chat, models, shared
 from pages.parts.turn_bar import PENDING, Pending
 from pages.parts.turn_dialogs import BESIDE
 from rag import GenerateOptions, RagError, SearchOptions, Workbench
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from rag.types import Collection
 
 ID = "c"  # of the conversation, in the address: it survives a reload, and another tab can follow
+INPUT = "ask.question"  # session key of the field
+_UNSENT = "ask.unsent"  # (question, why it was not asked), for the run that follows
 OPEN = "ask.open"  # "turn:marker" of the citation that was picked
 
 
@@ -32,10 +33,27 @@ class Settings:
     profile: str
 
 
+def put_back() -> str:
+    """Put a question that was not asked back into the field, which is drawn after this; return why, empty without any."""
+    question, why = st.session_state.pop(_UNSENT, ("", ""))
+    if question:
+        st.session_state[INPUT] = question
+    return str(why)
+
+
+def keep_back(question: str, why: object) -> NoReturn:
+    """Ask nothing, and let the run that follows give the question back."""
+    st.query_params.pop("q", None)
+    st.session_state[_UNSENT] = (question, str(why))
+    st.rerun()
+
+
 def ask(bench: Workbench, question: str, conversation: Conversation | None, settings: Settings) -> None:
     """Start the answer in its worker and put the conversation's id into the address."""
     st.query_params.pop("q", None)
-    _start(bench, question, conversation.id if conversation else None, settings, None)
+    if lost := st.session_state.get(shared.LOST_COLLECTION):
+        keep_back(question, lost)
+    st.session_state[chat.NEW] = _start(bench, question, conversation.id if conversation else None, settings, None)
 
 
 def again(bench: Workbench, conversation: Conversation, settings: Settings) -> bool:
@@ -43,6 +61,8 @@ def again(bench: Workbench, conversation: Conversation, settings: Settings) -> b
     pending: Pending | None = st.session_state.pop(PENDING, None)
     if pending is None:
         return False
+    if lost := st.session_state.get(shared.LOST_COLLECTION):
+        keep_back(pending.question, lost)
     options = settings.generate
     if pending.again.goes_on:
         record = bench.turns.record(pending.again.turn_id)
@@ -51,7 +71,7 @@ def again(bench: Workbench, conversation: Conversation, settings: Settings) -> b
         options, model=pending.model or options.model, use_cache=False if not pending.model else options.use_cache
     )
     stream = _start(bench, pending.question, conversation.id, replace(settings, generate=options), pending.again)
-    if stream and not pending.again.is_kept:
+    if not pending.again.is_kept:
         st.query_params[BESIDE] = stream
     return True
 
@@ -59,7 +79,7 @@ def again(bench: Workbench, conversation: Conversation, settings: Settings) -> b
 def _start(
     bench: Workbench, question: str, conversation_id: str | None, settings: Settings, again: rag.generation.Again | None
 ) -> str:
-    """Return the id of the answer that was started, empty when it could not be."""
+    """Return the id of the answer that was started; one that could not be ends the run and gives the question back."""
     st.session_state.pop(OPEN, None)
     try:
         stream = rag.ask(
@@ -67,7 +87,6 @@ def _start(
             generate_options=settings.generate, user=models.visitor(), profile=settings.profile, again=again,
         )  # fmt: skip
     except RagError as error:
-        say("warning", error)
-        return ""
+        keep_back(question, error)
     st.query_params[ID] = stream.conversation_id or ""
     return stream.id

@@ -25,6 +25,8 @@ FOLDER = Path(__file__).resolve().parents[1]
 COLLECTION = "collection"
 """Session key of the chosen collection's name."""
 NEXT_COLLECTION = "collection.next"
+LOST_COLLECTION = "collection.lost"
+"""Session key of the sentence for a chosen collection that went meanwhile; it is there for the run that finds it out."""
 _PAGES = {
     "documents": ("Documents", ":material/description:"),
     "embedding": ("Collections", ":material/database:"),

@@ -138,3 +138,51 @@ def test_marks_and_markers_are_drawn(stage: Stage) -> None:
     assert page.locator(".said button.marker .tip").first.is_visible()
     page.locator(".said button.marker").first.click()
     page.locator(".st-key-evidence img").first.wait_for(timeout=20_000)
+
+
+def test_a_question_comes_into_view(stage: Stage) -> None:
+    """Asked with the page at its top, its turn is seen at once, and the page of the answer before is gone; reruns scroll nothing."""
+    stage.provider.replies["ok"] = ["The gearbox of turbine 3 failed [1].\n\n" + "It took long.\n\n" * 40] * 4
+    stage.ask("ok")
+    page = stage.tab.page
+    page.locator("section.turn .meta").wait_for(timeout=30_000)
+    page.locator(".st-key-evidence img").first.wait_for(timeout=20_000)
+    stage.tab.idle()
+    page.get_by_role("button", name="fault/ok").click()
+    page.locator("button.choice", has_text="slow").click()
+    stage.tab.idle()
+    page.get_by_role("heading", name="Ask").evaluate("node => node.scrollIntoView()")
+    page.wait_for_timeout(600)
+    again = "What was wrong with the gearbox of turbine 3 in February, and what did the crane do in March?"
+    box = page.get_by_test_id("stChatInputTextArea")
+    box.fill(again)
+    box.press("Enter")
+    turn = page.locator("section.turn", has_text=again)
+    turn.wait_for(timeout=15_000)
+    page.wait_for_timeout(900)
+    place = turn.bounding_box()
+    assert place and 0 <= place["y"] < 800
+    assert page.locator(".st-key-ask-stop button").is_visible()
+    assert 0 == page.locator(".st-key-evidence img").count()
+    page.locator(".st-key-ask-stop button").click()
+    turn.locator(".notice", has_text="Stopped").wait_for(timeout=10_000)
+    stage.tab.idle()
+    page.get_by_role("heading", name="Ask").evaluate("node => node.scrollIntoView()")
+    page.wait_for_timeout(600)
+    page.get_by_role("button", name="fault/slow").click()
+    stage.tab.idle(800)
+    assert page.get_by_role("heading", name="Ask").is_visible()
+    seen = page.get_by_role("heading", name="Ask").bounding_box()
+    assert seen and seen["y"] >= 0
+
+
+def test_nothing_else_can_be_asked_under_an_answer_that_comes(stage: Stage) -> None:
+    """The questions offered to begin with are gone as soon as one is asked."""
+    stage.tab.go("ask")
+    page = stage.tab.page
+    page.locator(".st-key-ask-suggested button.choice").first.wait_for(timeout=20_000)
+    stage.ask("slow?delay=20")
+    page.get_by_text("Waiting for fault/slow").wait_for(timeout=15_000)
+    assert 0 == page.locator(".st-key-ask-suggested button.choice").count()
+    page.locator(".st-key-ask-stop button").click()
+    stage.tab.idle()

@@ -223,3 +223,36 @@ def test_a_long_conversation_begins_at_its_end(visit_with_samples: Visit) -> Non
     assert "Question number 3?" in said and "Question number 2?" not in said
     said = page.press("Show 4 earlier questions").drawn("ask.turns")
     assert "Question number 2?" in said and QUESTION in said
+
+
+def test_a_refused_question_comes_back(visit_with_samples: Visit) -> None:
+    """One that is far too long is not lost: it stands in the field again, with the reason above it, and nothing was asked."""
+    long = "Why? " * 10_000
+    page = ask(visit_with_samples("ask"), long)
+    assert any("characters, the limit is" in sentence for sentence in page.boxes())
+    assert long == page.test.chat_input[0].proto.value
+    assert not page.address("c")
+    assert "gearbox" in ask(page, QUESTION).drawn("ask.last")
+    assert not page.boxes()
+
+
+def test_a_question_does_not_go_to_another_collection_unsaid(visit_with_samples: Visit) -> None:
+    """When the chosen collection was deleted elsewhere, the question comes back with a sentence; sent again, it is asked."""
+    import rag
+
+    page = visit_with_samples("ask")
+    page.bench.create_collection("other")
+    rag.ingest(
+        page.bench,
+        [rag.Upload("tides.txt", b"The tide at Brackwater turns at noon on every Monday.")],
+        collection="other",
+    )
+    page.run()
+    page.test.session_state["collection"] = "other"
+    page.run()
+    page.bench.catalog.delete_collection("other")
+    ask(page, QUESTION)
+    assert any("other is not there any more" in sentence and "this is" in sentence for sentence in page.boxes())
+    assert QUESTION == page.test.chat_input[0].proto.value
+    assert not page.address("c")
+    assert "gearbox" in ask(page, QUESTION).drawn("ask.last")
