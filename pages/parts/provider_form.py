@@ -47,8 +47,8 @@ def _fields(bench: Workbench, fields: str) -> None:
         "Name", key=f"{fields}.name", placeholder=kind, help="First half of PROVIDER/MODEL."
     )  # trusted: our own preset
     st.text_input(
-        "Base URL", key=f"{fields}.url", placeholder=found.base_url,
-        help="Empty takes the usual one. For any compatible server choose OpenAI or Anthropic and enter its address.",
+        "Base URL", key=f"{fields}.url", placeholder=found.base_url or "https://gateway.example.com/v1",
+        help="Empty takes the usual one, where there is one.",
     )  # fmt: skip  # trusted: from our own presets
     usual = ", ".join(dict.fromkeys(m for m in (found.answer, found.small, found.large) if m))
     st.text_area(

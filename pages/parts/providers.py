@@ -28,7 +28,10 @@ def show(bench: Workbench) -> None:
             el(
                 "div.empty.slim",
                 el("p", "No provider yet: answers are extracts, which need no key and no network."),
-                el("p", "Add one below for answers that a model writes. Local servers such as Ollama need no key."),
+                el(
+                    "p",
+                    "Add one on the right for answers that a model writes. Local servers such as Ollama need no key.",
+                ),
             ),
             key="settings.providers.none",
         )

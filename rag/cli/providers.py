@@ -23,7 +23,18 @@ if TYPE_CHECKING:
     from rag.providers.gateway import Gateway
 
 F = TypeVar("F", bound=Callable[..., Any])
-KINDS = ("openai", "anthropic", "deepseek", "cloudflare", "ollama", "vllm", "llamacpp", "lmstudio")
+KINDS = (
+    "openai",
+    "anthropic",
+    "deepseek",
+    "cloudflare",
+    "ollama",
+    "vllm",
+    "llamacpp",
+    "lmstudio",
+    "openai-compatible",
+    "anthropic-compatible",
+)
 
 
 def _options(command: F) -> F:

@@ -45,7 +45,8 @@ class ProviderConfig:
     name: str
     """First half of PROVIDER/MODEL."""
     kind: str = "openai"
-    """A preset: "openai", "anthropic", "deepseek", "cloudflare", "ollama", "vllm", "llamacpp" or "lmstudio"."""
+    """A preset: "openai", "anthropic", "deepseek", "cloudflare", "ollama", "vllm", "llamacpp", "lmstudio", "openai-compatible" or
+    "anthropic-compatible"."""
     base_url: str = ""
     """Empty takes the preset's."""
     models: tuple[str, ...] = ()
@@ -88,7 +89,9 @@ class ProviderConfig:
     @property
     def is_local(self) -> bool:
         """Whether it runs on the user's own machines, at an explicit price of 0."""
-        return presets.preset(self.kind).is_local or (is_loopback(self.url) and not self.wants_key)
+        found = presets.preset(self.kind)
+        may_cost = not found.base_url  # any server may pass on to one that costs, from this machine, too
+        return found.is_local or (is_loopback(self.url) and not self.wants_key and not may_cost)
 
     @property
     def default_model(self) -> str:

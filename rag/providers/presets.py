@@ -43,6 +43,7 @@ class Preset:
     title: str
     wire: Wire
     base_url: str
+    """Empty for any server of that wire: the user enters its address."""
     key_env: str = ""
     """Variable that its own documentation names."""
     is_local: bool = False
@@ -87,6 +88,9 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
         "vllm": replace(_LOCAL, title="vLLM", base_url="http://127.0.0.1:8000/v1"),
         "llamacpp": replace(_LOCAL, title="llama.cpp", base_url="http://127.0.0.1:8080/v1"),
         "lmstudio": replace(_LOCAL, title="LM Studio", base_url="http://127.0.0.1:1234/v1"),
+        # a gateway, such as a company's, may lead to models that cost: its prices are unknown until somebody enters them
+        "openai-compatible": Preset("Other OpenAI-compatible server", "openai", "", needs_key=False),
+        "anthropic-compatible": Preset("Other Anthropic-compatible server", "anthropic", "", needs_key=False),
     }
 )  # fmt: skip
 
@@ -112,6 +116,7 @@ _CAPABILITIES: Final[tuple[tuple[str, str, Capabilities], ...]] = (
     ("vllm", "", replace(_COMPATIBLE, schema="schema")),
     ("llamacpp", "", replace(_COMPATIBLE, schema="schema")),
     ("lmstudio", "", replace(_COMPATIBLE, schema="schema")),
+    ("anthropic-compatible", "", Capabilities(effort=False, embeddings=False)),
     ("", "", _COMPATIBLE),
 )  # fmt: skip
 

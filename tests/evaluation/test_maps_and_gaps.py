@@ -13,7 +13,8 @@ from rag import Workbench
 from rag.errors import CollectionError, ModelUnavailableError
 from rag.evaluation import Feedback, gaps, map_collection, project_question, umap_is_installed
 from rag.evaluation.mapping import _pca
-from rag.types import SearchOptions
+from rag.types import GenerateOptions, SearchOptions
+from tests.faultserver import FaultServer
 
 
 def test_chunks_lie_beside_their_like(library: Workbench) -> None:
@@ -92,3 +93,14 @@ def test_gaps_group_what_was_not_answered(library: Workbench) -> None:
     assert "apple pie" in found[0].title.casefold()
     assert {"not_found", "disliked"} == {asked.reason for asked in found[0].asked}
     assert [] == gaps(library, collection="other")
+
+
+def test_a_model_that_declines_is_no_gap(library: Workbench) -> None:
+    """A refusal says nothing of what the documents hold."""
+    with FaultServer() as server:
+        library.gateway.book.add(library.gateway.configure("open", base_url=server.openai_url))
+        options = GenerateOptions(model="open/refusal")
+        before = gaps(library)
+        ended = rag.ask(library, "What broke in the gearbox of turbine 3?", generate_options=options).wait(20)
+    assert "refused" == ended.finish
+    assert before == gaps(library)

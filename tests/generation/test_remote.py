@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import rag
+from rag.errors import ProviderError
 from rag.types import Answer, FallbackEvent, GenerateOptions, Upload
 from tests.faultserver import FaultServer
 
@@ -158,3 +159,25 @@ def test_stop_ends_the_call(bench: rag.Workbench) -> None:
             break
         time.sleep(0.02)
     assert ["stopped"] == attempts(bench)
+
+
+@pytest.mark.parametrize("kind", ["openai-compatible", "anthropic-compatible"])
+def test_any_compatible_server_has_no_price_until_one_is_entered(
+    bench: rag.Workbench, server: FaultServer, kind: str
+) -> None:
+    """It answers and cites without a key; what it costs is unknown, also on this machine, as it may pass on to one that costs."""
+    model = f"ok?cites={kind}"
+    server.replies[model] = ["The harbour was dredged in 1931 [1]."]
+    url = server.openai_url if kind.startswith("openai") else server.anthropic_url
+    bench.gateway.book.add(bench.gateway.configure("ours", kind, base_url=url, models=(model,)))
+    answer = answered(bench, f"ours/{model}")
+    assert ("complete", 1, None) == (answer.finish, len(answer.citations), answer.cost_usd)
+    bench.gateway.book.change("ours", prices={model: {"input": 1.0, "output": 2.0}})
+    cost_usd = answered(bench, f"ours/{model}", use_cache=False).cost_usd
+    assert cost_usd is not None and cost_usd > 0
+
+
+def test_a_compatible_server_needs_an_address(bench: rag.Workbench) -> None:
+    """There is no usual one."""
+    with pytest.raises(ProviderError, match="enter one like https://"):
+        bench.gateway.configure("ours", "openai-compatible")
