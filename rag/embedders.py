@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from rag import providers
 from rag.errors import EmbeddingModelMismatchError, RagError
-from rag.providers.base import Embedder
+from rag.providers.base import Embedder, Vectors
 from rag.recent import Recent
 from rag.settings import Settings
 from rag.store import vectors
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 SETTING: Final = "embedding_addresses"
 _SAME: Final = 0.98
+_COMPARED: Final = 3
+"""Texts embedded again before a model is refused: one that a server treated differently that day refuses nothing."""
 """Least cosine of one text's two vectors by one model: servers round differently, and quantized weights are still the same model."""
 
 
@@ -94,15 +96,15 @@ class Embedders:
 
     def _compare(self, embedder: Embedder, before: str, url: str) -> None:
         with self._catalog.engine.connect() as connection:
-            known = vectors.one_of(connection, embedder.name)
-        if known is None:
+            known = vectors.some_of(connection, embedder.name, _COMPARED)
+        if not known:
             if not self._read_only:
                 self._catalog.forget_unused_vectors()  # of texts that are gone: nobody can tell whose they are
             return
-        text, vector = known
         try:
-            (made,) = embedder.embed_documents([text])
-            same = made.shape == vector.shape and float(made @ vector) >= _SAME
+            same = any(
+                _is_same(embedder, text, vector) for text, vector in known
+            )  # the second only if the first is not
         except RagError as error:
             if "numbers instead of" not in str(error):
                 raise
@@ -112,3 +114,8 @@ class Embedders:
                 f"{embedder.name} answers from {url} now and makes other vectors than from {before}, where the collections were built; "
                 "set the old address back, or add the new server under another name and build a new collection with it."
             )
+
+
+def _is_same(embedder: Embedder, text: str, vector: Vectors) -> bool:
+    (made,) = embedder.embed_documents([text])
+    return made.shape == vector.shape and float(made @ vector) >= _SAME

@@ -125,15 +125,15 @@ def count(connection: Connection, collection_id: str) -> int:
     )
 
 
-def one_of(connection: Connection, embedding_model: str) -> tuple[str, Vectors] | None:
-    """Return a text and its vector by that model, None when no collection has one."""
-    row = connection.exec_driver_sql(
+def some_of(connection: Connection, embedding_model: str, most: int) -> list[tuple[str, Vectors]]:
+    """Return up to so many texts and their vectors by that model; none when no collection has one."""
+    rows = connection.exec_driver_sql(
         "SELECT chunks.text, vectors.data FROM vectors JOIN chunks ON chunks.text_hash = vectors.text_hash "
         "JOIN collections ON collections.id = chunks.collection_id AND collections.embedding_model = vectors.embedding_model "
-        "WHERE vectors.embedding_model = ? LIMIT 1",
-        (embedding_model,),
-    ).one_or_none()
-    return (row[0], np.frombuffer(row[1], dtype=_STORED)) if row else None
+        "WHERE vectors.embedding_model = ? LIMIT ?",
+        (embedding_model, most),
+    )
+    return [(row[0], np.frombuffer(row[1], dtype=_STORED)) for row in rows]
 
 
 def forget_unused(connection: Connection, hashes: Iterable[bytes] | None = None) -> int:

@@ -37,7 +37,8 @@ def test_a_user_changes_instruction_and_examples() -> None:
     said = system_text(style_of(options))
     assert "Answer in verse." in said and "Example" not in said
     assert STYLES["brief"] == style_of(GenerateOptions(style="brief"))
-    assert STYLES["detailed"] == style_of(GenerateOptions(style="of another version"))
+    with pytest.raises(ValueError, match="unknown style"):
+        GenerateOptions(style="of another version")
 
 
 def test_the_json_example_fits_its_schema() -> None:
