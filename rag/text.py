@@ -29,6 +29,7 @@ _LAST_WORD = re.compile(r"[^\s(\[\"“‘'’/—–]+\Z")
 _LINE_END = re.compile(r"[.!?:;…。！？][\"'”’»)\]]*\s*\Z")
 _NEXT_WORD = re.compile(r"\s*([\"“‘'(\[«]*)(\w*)")
 _ITEM = re.compile(r"\s*(?:[•▪◦‣●○■□⁃∙·*+|#–—-]+\s|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.)]\s)")
+_HEADING_LINE = re.compile(r"#{1,6}\s[^\n]*|\d{1,3}(?:\.\d{1,3})+\.?[ \t]+[A-Z][^\n\d.!?;:]{2,60}")
 _DOTTED = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]\Z")  # U.S, e.g, E.O
 _ENUMERATOR = re.compile(r"\(?(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z]|[ivx]{1,4})\Z")
 
@@ -86,6 +87,15 @@ def sentences(text: str) -> list[Span]:
             begin = _keep(found, text, begin, cut)
         _keep(found, text, begin, end)
     return found
+
+
+def is_heading_line(text: str) -> bool:
+    """Tell whether a text is a heading alone: marked as one in Markdown, or a short numbered title.
+
+    >>> [is_heading_line(t) for t in ("## 2 Leave", "2.2. Labor Standards", "## Leave\\nIt is 30 days.", "2.2 is low.")]
+    [True, True, False, False]
+    """
+    return _HEADING_LINE.fullmatch(text.strip()) is not None
 
 
 def stripped(text: str, start: int, end: int) -> Span:

@@ -154,7 +154,9 @@ def _checked(answer: AnswerScore) -> str:
     if answer.sentences:
         parts.append(f"{answer.sentences_supported} of {count(answer.sentences, 'sentence')}")
     if answer.figures:
-        parts.append(f"{answer.figures_supported} of {count(answer.figures, 'figure')}")
+        parts.append(
+            f"{answer.figures_supported} of {count(answer.figures, 'figure, date or name', 'figures, dates and names')}"
+        )
     return f"{' and '.join(parts)} supported" if parts else ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import rag
 from pages.parts import research
 from pages.parts.hits import marked, short_text
 from pages.parts.safe_text import Node, el, visible
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rag import Workbench
-    from rag.types import Answer, Citation, Hit
+    from rag.reporting import Source
+    from rag.types import Answer, Hit
 
 _ENDS = {
     "stopped": "This answer is not complete.",
@@ -45,22 +47,27 @@ def body(answer: Answer, turn_id: str, current: str) -> Node:
 
 
 def _citations(answer: Answer, turn_id: str, current: str) -> Node | None:
-    """List what is cited, each quote once."""
-    rows: dict[tuple[int, str], Node] = {}
-    for name, citation in sorted(picks(answer, turn_id).items(), key=lambda item: item[1].marker):
-        rows.setdefault((citation.marker, citation.quote), el("li", _citation(name, citation, current)))
-    return el("ul.citations", *rows.values()) if rows else None
+    """List what is cited: a source once, with its quotes below each other."""
+    names = {id(citation): name for name, citation in picks(answer, turn_id).items()}
+    rows = [
+        el("li", *(_citation(source, names, current, is_first=i == 0) for i, source in enumerate(group)))
+        for group in rag.reporting.by_marker(rag.reporting.sources(answer))
+    ]
+    return el("ul.citations", *rows) if rows else None
 
 
-def _citation(name: str, citation: Citation, current: str) -> Node:
-    look = "button.citation.current" if name == current else "button.citation"
+def _citation(source: Source, names: dict[int, str], current: str, *, is_first: bool) -> Node:
+    citation = source.citation
+    is_open = current in [names[id(part)] for part in source.parts if id(part) in names]
     return el(
-        look,
-        el("span.strong.num", f"[{citation.marker}]"),
-        el("span.name.clip", visible(citation.hit.document_name)),
+        "button.citation.current" if is_open else "button.citation",
+        el("span.strong.num", f"[{citation.marker}]")
+        if is_first
+        else el("span.strong.num.again", f"[{citation.marker}]"),
+        el("span.name.clip", visible(citation.hit.document_name)) if is_first else None,
         el("span.muted", pages_text(citation.pages)),
         el("span.muted.clip", visible(citation.quote, 160)),
-        data_pick=name,
+        data_pick=names.get(id(source.longest)),
     )
 
 

@@ -9,11 +9,13 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import rag
 from pages.parts.safe_text import visible
 from pages.parts.shared import cost, duration, pages_text
 from rag.types import CheckSummary
 
 if TYPE_CHECKING:
+    from rag.reporting import Source
     from rag.store.conversations import Conversation, Turn
     from rag.types import Answer
 
@@ -41,13 +43,21 @@ def _turn(turn: Turn) -> Iterator[str]:
     yield _inert(turn.answer.text) or "*No answer.*"
     for sentence in filter(None, (turn.answer.error, turn.answer.note)):
         yield f"*{_line(sentence)}*"
-    rows = dict.fromkeys(
-        f"- [{c.marker}] {_line(c.hit.document_name)} {pages_text(c.pages)}: “{_line(c.quote)}”"
-        for c in turn.answer.citations
-    )
-    if rows:
+    if rows := [f"- “{_inert(words)}” {_inert(found)}" for words, found in rag.reporting.open_points(turn.answer)]:
+        yield "**Not supported by the sources**"
+        yield "\n".join(rows)
+    if rows := [_source(group) for group in rag.reporting.by_marker(rag.reporting.sources(turn.answer))]:
+        yield "**Sources**"
         yield "\n".join(rows)
     yield f"*{_line(' · '.join(_facts(turn.answer)))} · {turn.created_at:%Y-%m-%d %H:%M} UTC*"
+
+
+def _source(group: list[Source]) -> str:
+    """Return a source with its quotes."""
+    first = group[0].citation
+    pages = tuple(sorted({page for source in group for page in source.citation.pages}))
+    quotes = " … ".join(f"“{_line(source.citation.quote)}”" for source in group)
+    return f"- [{first.marker}] {_line(first.hit.document_name)} {pages_text(pages)}: {quotes}"
 
 
 def _facts(answer: Answer) -> Iterator[str]:

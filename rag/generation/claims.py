@@ -43,7 +43,7 @@ _RULE = re.compile(r"[ \t>|:+-]*\Z")
 _FENCE = re.compile(r"[ \t>]*(?:```|~~~)")
 _BOILERPLATE = re.compile(
     r"\s*(?:(?:here(?:'s| is| are)|below (?:is|are)|in (?:summary|short|conclusion)|to (?:summari[sz]e|sum up)|let me|i (?:hope|can|could|cannot|am|will|found|have)|"
-    r"please|sure|certainly|of course|yes|no|note that (?:i|the excerpts)|the following|these are|this (?:answer|summary)|if you|would you|feel free|sources?:|references?:)\b.{0,60}"
+    r"please|see also|sure|certainly|of course|yes|no|note that (?:i|the excerpts)|the following|these are|this (?:answer|summary)|if you|would you|feel free|sources?:|references?:)\b.{0,60}"
     r"|(?:based on|according to) the (?:\w+ )?(?:excerpts?|documents?|sources?|passages?|context|information)\b[^.]{0,30})[.:!,]?\s*\Z",
     re.IGNORECASE | re.DOTALL,
 )

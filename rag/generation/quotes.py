@@ -11,6 +11,7 @@ from rag.generation.checking.figures import Sentence, check_figures
 from rag.generation.checking.meaning import Meaning
 from rag.generation.checking.support import share
 from rag.generation.checking.words import told_stems
+from rag.text import is_heading_line
 
 Span = tuple[int, int]
 
@@ -88,6 +89,10 @@ def best_quote(claim: str, passage: Passage, meaning: Meaning | None = None) -> 
     if (verbatim := _verbatim(claim, passage.text)) is not None:
         return verbatim
     scores = _scores(claim, passage, meaning)
+    scores = [
+        0.0 if is_heading_line(passage.text[slice(*span)]) else score
+        for score, span in zip(scores, passage.sentences, strict=True)
+    ]
     if not scores or max(scores) <= 0:
         return _whole(passage.text)
     best = max(range(len(scores)), key=lambda i: (scores[i], -i))

@@ -2,27 +2,34 @@
 
 from rag.reporting.marks import about_figure, about_sentence, answer_nodes, legend
 from rag.reporting.model_text import markdown, verbatim
+from rag.reporting.points import open_points
 from rag.reporting.report import one_answer, report, report_name
+from rag.reporting.sources import Source, by_marker, place_of, sources
 from rag.reporting.trees import Child, Node, as_html, el, plain, visible
 from rag.reporting.words import cost, duration, pages_text
 
 __all__ = [
     "Child",
     "Node",
+    "Source",
     "about_figure",
     "about_sentence",
     "answer_nodes",
     "as_html",
+    "by_marker",
     "cost",
     "duration",
     "el",
     "legend",
     "markdown",
     "one_answer",
+    "open_points",
     "pages_text",
+    "place_of",
     "plain",
     "report",
     "report_name",
+    "sources",
     "verbatim",
     "visible",
 ]

@@ -70,9 +70,10 @@ class _Pieces:
         if not any(c.isalnum() for c in text):
             return plain(text)
         figure = next((f for f in self._figures if f.start <= at < f.end), None)
-        if figure is not None:
-            return el("span.mark.figure", plain(text), title=about_figure(figure))
         check = next((c for c in self._checks if c.start <= at < c.end), None)
+        if figure is not None:
+            is_cited = check is None or check.verdict != "no_citation"
+            return el("span.mark.figure", plain(text), title=about_figure(figure, is_cited=is_cited))
         if check is None or check.verdict == "supported":
             return plain(text)
         return el(f"span.mark.{check.verdict}", plain(text), title=about_sentence(check))
@@ -88,8 +89,15 @@ def about_sentence(check: SentenceCheck) -> str:
     return told + (f" Excerpt [{check.where}] says it." if check.where is not None else "")
 
 
-def about_figure(figure: FigureCheck) -> str:
-    """Return what was found of a figure that is not supported."""
+def about_figure(figure: FigureCheck, *, is_cited: bool = True) -> str:
+    """Return what was found of a figure that is not supported; one that no source is given for was looked for in all."""
+    if not is_cited:
+        otherwise = (
+            f"; an excerpt says {visible(figure.found_as, 120)}"
+            if figure.verdict == "contradicted" and figure.found_as
+            else ", and no excerpt has it"
+        )
+        return f"No source is given for this{otherwise}."
     if figure.verdict == "contradicted":
         return f"The source says {visible(figure.found_as, 120)}." if figure.found_as else "The source says otherwise."
     if figure.found_as.startswith(WORKED_OUT):

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 from rag.errors import RagError
 from rag.evaluation import fingerprint
-from rag.generation.claims import bared
-from rag.reporting.marks import about_figure, about_sentence, answer_nodes, legend
+from rag.reporting.marks import answer_nodes, legend
 from rag.reporting.pictures import Pictures
+from rag.reporting.points import open_points, words_of
+from rag.reporting.sources import Source, place_of, sources
 from rag.reporting.trees import Node, as_html, el, plain, visible
 from rag.reporting.words import cost, count, duration, pages_text, paid, tokens
 from rag.store.conversations import Conversation, Turn
@@ -135,18 +136,18 @@ def _turn(bench: Workbench, turn: Turn, number: int, pictures: Pictures, title: 
     question = el("h2.question", asked) if number > 1 or asked != visible(title, _TITLE_CHARACTERS) else None
     if turn.answer is None:
         return el("section.turn", question, el("p.notice", "This answer was still being written."))
-    answer, sources = turn.answer, _sources(turn.answer)
+    answer, found = turn.answer, sources(turn.answer)
     record = bench.turns.record(turn.stream_id) if turn.stream_id else None
     return el(
         "section.turn",
         question,
-        el("div.said", *answer_nodes(answer, lambda citation: _marker(citation, number, sources))),
+        el("div.said", *answer_nodes(answer, lambda citation: _marker(citation, number, found))),
         *(el("p.notice", visible(sentence, 600)) for sentence in _notices(answer)),
         *_steps(answer),
         *_checks(answer),
         *_second(answer, record.second if record else None),
         _facts(*_about_answer(turn, answer, record)),
-        *_quotes(number, sources, pictures),
+        *_quotes(number, found, pictures),
     )
 
 
@@ -187,28 +188,21 @@ def _searched(options: SearchOptions) -> str:
 # --- sources --------------------------------------------------------------------------------------------------------
 
 
-def _sources(answer: Answer) -> dict[tuple[int, str], Citation]:
-    """Return what is cited, each quote once, by marker."""
-    found: dict[tuple[int, str], Citation] = {}
-    for citation in sorted(answer.citations, key=lambda c: c.marker):
-        found.setdefault((citation.marker, citation.quote), citation)
-    return found
-
-
 def _place(turn: int, index: int) -> str:
     return f"source-{turn}-{index}"
 
 
-def _marker(citation: Citation, turn: int, sources: dict[tuple[int, str], Citation]) -> Node:
-    index = list(sources).index((citation.marker, citation.quote)) + 1
+def _marker(citation: Citation, turn: int, found: list[Source]) -> Node:
     title = f"{visible(citation.hit.document_name)} {pages_text(citation.pages)}: “{visible(citation.quote, 300)}”"
-    return el("a.marker", str(citation.marker), href=f"#{_place(turn, index)}", title=title)
+    place = _place(turn, place_of(citation, found) + 1)
+    return el("a.marker", str(citation.marker), href=f"#{place}", title=title)
 
 
-def _quotes(turn: int, sources: dict[tuple[int, str], Citation], pictures: Pictures) -> Iterator[Node]:
-    if sources:
+def _quotes(turn: int, found: list[Source], pictures: Pictures) -> Iterator[Node]:
+    if found:
         yield el("h3", "What it rests on")
-    for index, citation in enumerate(sources.values(), 1):
+    for index, source in enumerate(found, 1):
+        citation = source.citation
         yield el(
             "article.source",
             el(
@@ -242,14 +236,9 @@ def _checks(answer: Answer) -> Iterator[Node]:
         return
     whole = counts.sentences == counts.sentences_supported and counts.figures == counts.figures_supported
     yield el("div.checks", el("span.chip.good" if whole else "span.chip.warn", str(counts)), legend(answer))
-    rows = [el("tr", el("td", quoted), el("td", found)) for quoted, found in _open_points(answer)]
+    rows = [el("tr", el("td", quoted), el("td", found)) for quoted, found in open_points(answer)]
     if rows:
         yield el("table.open", *rows)
-
-
-def _words(answer: Answer, start: int, end: int) -> str:
-    """Return what a sentence of an answer says, without its markers and Markdown."""
-    return visible(bared(answer.text, start, end)[0], 240)
 
 
 def _second(answer: Answer, found: SecondCheck | None) -> Iterator[Node]:
@@ -259,19 +248,9 @@ def _second(answer: Answer, found: SecondCheck | None) -> Iterator[Node]:
     paid_for = "cost unknown" if found.cost_usd is None else cost(found.cost_usd)
     yield el("p.kicker", f"Second check by {visible(found.model, 80)}, {paid_for}: {found}.")
     rows = [
-        el("tr", el("td", _words(answer, v.start, v.end)), el("td", visible(v.reason or v.verdict, 300)))
+        el("tr", el("td", words_of(answer, v.start, v.end)), el("td", visible(v.reason or v.verdict, 300)))
         for v in found.verdicts
         if v.verdict != "supported"
     ]
     if rows:
         yield el("table.open", *rows)
-
-
-def _open_points(answer: Answer) -> Iterator[tuple[str, str]]:
-    """Yield (words of the answer, what was found) of each sentence and figure that is not supported."""
-    for check in answer.checks:
-        if check.verdict != "supported":
-            yield _words(answer, check.start, check.end), about_sentence(check)
-        for figure in check.figures:
-            if figure.verdict != "supported":
-                yield visible(figure.text), about_figure(figure)

@@ -120,12 +120,12 @@ class CheckSummary:
         )
 
     def __str__(self) -> str:
-        """Return e.g. "11 of 12 sentences and 9 of 9 figures supported"; empty when nothing was checked."""
+        """Return e.g. "11 of 12 sentences and 9 of 9 figures, dates and names supported"; empty when nothing was checked."""
         counts = (
-            (self.sentences_supported, self.sentences, "sentence"),
-            (self.figures_supported, self.figures, "figure"),
+            (self.sentences_supported, self.sentences, "sentence", "sentences"),
+            (self.figures_supported, self.figures, "figure, date or name", "figures, dates and names"),
         )
-        parts = [f"{good} of {of} {noun}{'' if of == 1 else 's'}" for good, of, noun in counts if of]
+        parts = [f"{good} of {of} {one if of == 1 else more}" for good, of, one, more in counts if of]
         return f"{' and '.join(parts)} supported" if parts else ""
 
 

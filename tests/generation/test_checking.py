@@ -139,7 +139,7 @@ def test_heading_and_name_of_the_document_count() -> None:
 def test_the_summary_says_how_much_was_supported() -> None:
     """Counts of sentences and figures, in the singular where there is one; nothing when nothing was checked."""
     checks = check_answer("The board has nine members [2]. Tenants pay 15.6 pence a kilowatt-hour [3].", HITS)
-    assert "1 of 2 sentences and 1 of 2 figures supported" == str(CheckSummary.of(checks))
+    assert "1 of 2 sentences and 1 of 2 figures, dates and names supported" == str(CheckSummary.of(checks))
     assert "1 of 1 sentence supported" == str(CheckSummary(1, 1))
     assert "" == str(CheckSummary.of(()))
 

@@ -182,6 +182,12 @@ def test_a_figure_is_found_as_a_whole_number() -> None:
     assert citation.quote.endswith("It is now 5 euros.")
 
 
+def test_a_heading_alone_is_no_quote() -> None:
+    """A claim rests on a sentence below a heading that has its words, not on the heading."""
+    _, [citation] = read(hits_of("## 2 Leave\n\nAll staff receive 30 days."), ["Leave [1]."])
+    assert "All staff receive 30 days." in citation.quote
+
+
 def test_quoted_words_are_found_as_they_stand() -> None:
     """Words in quotation marks bind to themselves, across line breaks and typographic signs."""
     doc = document("a.txt", "One. The hall is “closed” on\nMondays and Tuesdays. Two.")
