@@ -107,7 +107,9 @@ def _meta(answer: Answer) -> Node:
         "div.meta",
         el("span.chip.good", said) if said else None,
         el("span.chip.warn", "Not found in these documents") if answer.finish == "not_found" else None,
-        el("span", visible(answer.model, 60)) if answer.model else None,
+        el("span", "no model was asked" if answer.asked_nobody else visible(answer.model, 60))
+        if answer.model
+        else None,
         el("span", f"profile {visible(answer.profile, 60)}") if answer.profile else None,
         el("span", f"first words {duration(answer.ttft_ms)}, whole {duration(answer.duration_ms)}"),
         _tokens(answer),

@@ -63,7 +63,7 @@ def follow(
     for event in stream.follow():
         now = time.monotonic()
         if notice.hear(event, now) or event is None or shown:
-            sentence = notice.sentence(now, began if not stream.text else now)
+            sentence = notice.sentence(now, began if not stream.text else now, _before_the_model(stream))
             if sentence != shown:
                 (state.caption(label(sentence, 400)) if sentence else state.empty())
             shown = sentence
@@ -82,6 +82,13 @@ def said(stream: AnswerStream) -> Node:
     )
     text = el("div.said", *answer_nodes(so_far, stream.id, "")) if stream.text else None
     return el("div.answer", research.steps(stream.steps, folded=False), text)
+
+
+def _before_the_model(stream: AnswerStream) -> str:
+    """Return what is done before the answer is asked for; empty when it is."""
+    if stream.rewriting:
+        return "Putting the question in a form to search for"
+    return "" if stream.result else "Searching the documents"
 
 
 class _Notice:
@@ -117,10 +124,10 @@ class _Notice:
             return True
         return False
 
-    def sentence(self, now: float, silent_since: float) -> str:
-        """Return what there is to say now; a wait counts down."""
+    def sentence(self, now: float, silent_since: float, doing: str) -> str:
+        """Return what there is to say now; a wait counts down. `doing` is what is done here, else the model is waited for."""
         if self._said:
             left = round(self._until - now)
             return self._said.replace("{wait}", f" in {left} s" if left > 0 else "")
         waited = now - silent_since
-        return f"Waiting for {self._model}, {waited:.0f} s." if waited >= _QUIET_S else ""
+        return f"{doing or f'Waiting for {self._model}'}, {waited:.0f} s." if waited >= _QUIET_S else ""

@@ -127,7 +127,9 @@ def answer_json(question: str, answer: Answer) -> dict[str, Any]:
 
 def print_citations(answer: Answer) -> None:
     click.echo("\n")
-    if not answer.model.startswith("local/"):
+    if answer.asked_nobody:
+        click.echo("(no model was asked)")
+    elif not answer.model.startswith("local/"):
         cost = "cost unknown" if answer.cost_usd is None else f"${answer.cost_usd:.4f}"
         click.echo(f"({answer.model}: {answer.usage.input_tokens} tokens in, {answer.usage.output_tokens} out, {cost})")
     for remark in (answer.label, answer.note, "from the cache, free of charge" if answer.cached else ""):

@@ -74,6 +74,8 @@ class AnswerStream:
         self.searched_for = ""
         """What was searched for in place of the question; empty when it was the question."""
         self.rewritten_by = ""
+        self.rewriting = False
+        """Whether a model is putting a follow-up in a form to search for now."""
         self.sent: Sent | None = None
         """What the chat model was given; None until it is asked."""
         self.spent_before: Answer | None = None

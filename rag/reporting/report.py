@@ -165,7 +165,7 @@ def _notices(answer: Answer) -> list[str]:
 
 
 def _about_answer(turn: Turn, answer: Answer, record: TurnRecord | None) -> Iterator[tuple[str, str]]:
-    yield "Model", visible(answer.model, 80)
+    yield "Model", "none was asked" if answer.asked_nobody else visible(answer.model, 80)
     yield "Kind", answer.label if answer.found else ""
     yield "Tokens", tokens(answer)
     yield "Cost", paid(answer)

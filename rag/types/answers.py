@@ -168,6 +168,12 @@ class Answer:
     steps: tuple[ResearchStep, ...] = ()
     """What the model did before it answered, when it was let search by itself."""
 
+    @property
+    def asked_nobody(self) -> bool:
+        """Whether nothing was found that a model could have been asked about, although one was chosen."""
+        used = self.usage.input_tokens or self.usage.output_tokens or self.cached or self.steps
+        return self.finish == "not_found" and not used and not self.model.startswith("local/")
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:

@@ -186,3 +186,21 @@ def test_nothing_else_can_be_asked_under_an_answer_that_comes(stage: Stage) -> N
     assert 0 == page.locator(".st-key-ask-suggested button.choice").count()
     page.locator(".st-key-ask-stop button").click()
     stage.tab.idle()
+
+
+def test_a_follow_up_that_is_being_rewritten_is_said(stage: Stage) -> None:
+    """While a model puts a follow-up in a form to search for, that is what is waited for."""
+    stage.provider.replies["ok"] = ["The gearbox of turbine 3 failed [1]."]
+    stage.ask("ok")
+    page = stage.tab.page
+    page.locator("section.turn .meta").wait_for(timeout=30_000)
+    stage.tab.idle()
+    page.get_by_role("button", name="fault/ok").click()
+    page.locator("button.choice", has_text="slow").click()
+    stage.tab.idle()
+    box = page.get_by_test_id("stChatInputTextArea")
+    box.fill("And for how long was it out?")
+    box.press("Enter")
+    page.get_by_text("Putting the question in a form to search for").wait_for(timeout=15_000)
+    page.locator(".st-key-ask-stop button").click()
+    page.locator("section.turn .notice", has_text="Stopped").wait_for(timeout=10_000)

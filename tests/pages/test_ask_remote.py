@@ -330,3 +330,10 @@ def test_a_rewriting_model_that_fails_is_no_failure(page: Any, server: FaultServ
     ask(page, "fault/ok")
     said = ask(page, "fault/ok", "And when was it?").drawn("ask.last")
     assert "searched for: And when was it?" in said and "gearbox" in said
+
+
+def test_not_found_names_no_model_that_was_not_asked(page: Any, server: FaultServer) -> None:
+    """Nothing passed the threshold, so nothing was sent: the line under the answer says so in place of a model's name."""
+    said = ask(page, "fault/ok", "How do I renew a British passport?").drawn("ask.last")
+    assert "Not found in these documents" in said and "no model was asked" in said and "fault/ok" not in said
+    assert not server.of("ok")
