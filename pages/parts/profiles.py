@@ -150,9 +150,11 @@ def _menu(bench: Workbench, target: Collection, now: Profile) -> None:
         if name:
             _guarded(lambda: _save_as(bench, target, name, now))
 
-    st.text_input(
-        "Save these settings as", key=_NAME, max_chars=100, placeholder="Name of a new profile", on_change=save
-    )
+    with st.form("profile.save", border=False):  # a box of its own would save whenever it is left
+        st.text_input("Save these settings as", key=_NAME, max_chars=100, placeholder="Name of a new profile")
+        st.form_submit_button(
+            "Save", key="profile.save.yes", icon=":material/bookmark_add:", width="stretch", on_click=save
+        )
     if not now.name:
         st.caption("Choose a profile to rename or delete it.")
         return

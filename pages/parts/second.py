@@ -24,6 +24,8 @@ _CHIPS = {
     "not_found": ("span.chip.bad", "does not stand"),
 }
 
+_SAME_WRITER = "It may overlook its own mistakes; for an independent check choose another model beside the question, or a small one in Settings."
+
 
 def below(bench: Workbench, turn: Turn) -> Node | None:
     """Return what a second model said of an answer, or that it is reading; None when none was asked."""
@@ -32,7 +34,7 @@ def below(bench: Workbench, turn: Turn) -> Node | None:
         return el(
             "p.notice",
             el("span.chip", "Second check"),
-            el("span", "A second model is reading this answer."),
+            el("span", "A model is checking this answer."),
             el("button.act", "Stop", data_pick=f"{turn_bar.DO}{turn_bar.STOP_CHECK}:{turn.stream_id}"),
         )
     if job is not None and job.state == "failed":
@@ -91,10 +93,12 @@ def dialog(bench: Workbench, turn: Turn) -> None:
         if offer.likely_usd == 0
         else f"about {cost(offer.likely_usd)}"
     )
+    is_writer = offer.model == answer.model
+    reader = "The model that wrote the answer" if is_writer else "Another model"
     draw(
-        el("p", "Another model reads each statement beside the passages that it cites, and says whether they say it."),
+        el("p", f"{reader} reads each statement beside the passages that it cites, and says whether they say it."),
         el("p", el("span.strong", visible(offer.model, 80)), f": {price} for {count(offer.statements, 'statement')}."),
-        el("p.muted", visible(offer.reason, 200)),
+        el("p.muted", _SAME_WRITER if is_writer else visible(offer.reason, 200)),
         key="ask.second.offer",
     )
 

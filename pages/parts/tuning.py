@@ -156,8 +156,12 @@ def _near_misses(target: Collection, chosen: QuestionSet, now: Evaluation, misse
 def recommended(bench: Workbench, target: Collection, chosen: QuestionSet, now: Evaluation, profile: Profile) -> None:
     """Draw what each threshold answers and answers wrongly, and offer the one that the labels speak for."""
     found: Recommendation = rag.evaluation.recommend(now.pool, now.options)
+    draws_level = tuning_view.changes_nothing(found)
+    as_good = (
+        [el("p.finding", el("span.strong", f"The present {found.current:.2f} is as good."))] if draws_level else []
+    )
     draw(
-        el("h3", "Recommended threshold"), tuning_view.curve(found), tuning_view.curve_legend(), el("p.finding", found.sentence),
+        el("h3", "Recommended threshold"), *as_good, tuning_view.curve(found), tuning_view.curve_legend(), el("p.finding", found.sentence),
         tuning_view.shifts(found), key="tuning.threshold", on_pick=lambda value: act(target, chosen, value),
     )  # fmt: skip
     if found.threshold is None:
@@ -165,7 +169,8 @@ def recommended(bench: Workbench, target: Collection, chosen: QuestionSet, now: 
     with st.container(horizontal=True):
         st.button(
             f"Apply {found.threshold:.2f}", icon=":material/check:", key="tuning.apply", width="stretch",
-            disabled=round(found.current, 2) == found.threshold, on_click=_set, args=(target, {"threshold": found.threshold}),
+            type="tertiary" if draws_level else "secondary", disabled=round(found.current, 2) == found.threshold,
+            on_click=_set, args=(target, {"threshold": found.threshold}),
         )  # fmt: skip
         if profile.name:
             st.button(

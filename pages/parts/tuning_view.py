@@ -180,6 +180,12 @@ def _line_key(look: str) -> Node:
     return el("svg", el(tag, **place), viewBox="0 0 16 10")
 
 
+def changes_nothing(found: Recommendation) -> bool:
+    """Tell whether every question comes out the same at the recommended threshold as at another one that is set now."""
+    moved = found.gained or found.lost or found.newly_rejected or found.newly_wrong
+    return found.threshold is not None and round(found.current, 2) != found.threshold and not moved
+
+
 def shifts(found: Recommendation) -> Node:
     """Return the questions that the recommended threshold gains and loses, each of them one press away."""
     groups = (

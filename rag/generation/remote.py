@@ -245,11 +245,12 @@ class AnswerReader:
 
 
 def _end(result: Result, misfit: str, orders_named: str) -> EndEvent:
+    problem = "" if result.finish == "empty" else result.problem  # the failed answer says that itself
     return EndEvent(
         _FINISH[result.finish],
         result.usage,
         model=result.model,
         cost_usd=0.0 if result.cached else result.total_usd,
         cached=result.cached,
-        note=" ".join(filter(None, (result.problem or misfit, orders_named))),
+        note=" ".join(filter(None, (problem or misfit, orders_named))),
     )

@@ -43,7 +43,7 @@ Work = Callable[["AnswerStream"], Iterator[Event]]
 OnEnd = Callable[["AnswerStream", Answer], None]
 
 _UNEXPECTED = "The answer failed for a reason that the log tells; ask again."
-_NO_TEXT = "The model returned no text; ask again."
+_NO_TEXT = "The model returned no text; ask again or choose another model."
 _CUT_OFF = "The answer broke off before its end; ask again."
 
 

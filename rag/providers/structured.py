@@ -43,7 +43,7 @@ def ask_for_json(request: Request, run: Callable[[Request], Result]) -> Structur
     value, problems = parse(second.text, request.schema)
     if problems:
         provider, _, model = second.model.partition("/")
-        sentence = f"{second.model} did not keep to the form that was asked for ({problems[0]}); ask again or choose another model."
+        sentence = f"{second.model} did not keep to the form that was asked for; ask again or choose another model."
         raise failure("invalid", sentence, Target(provider, model))
     return Structured(value, (first, second))
 
@@ -58,8 +58,8 @@ def parse(text: str, schema: Mapping[str, Any]) -> tuple[Any, list[str]]:
     fenced = _FENCED.match(text)
     try:
         value = json.loads(fenced[1] if fenced else text, parse_constant=_refuse)
-    except ValueError as error:
-        return None, [f"it is not JSON: {error}"]
+    except ValueError:
+        return None, ["it is not valid JSON"]
     return value, misfits(value, schema)
 
 

@@ -94,6 +94,7 @@ def test_a_failure_is_its_sentence(bench: rag.Workbench, model: str, words: str,
     assert finish == answer.finish
     assert words in sentence and sentence.endswith((".", ")"))
     assert "Traceback" not in sentence
+    assert 1 >= (answer.error + answer.note).count("returned no text")
 
 
 def test_what_had_come_is_kept_when_the_stream_breaks(bench: rag.Workbench) -> None:

@@ -132,7 +132,8 @@ def test_only_verdicts_on_what_is_there_come_in(bench: rag.Workbench, server: Fa
 def test_a_reply_out_of_form_is_a_sentence(bench: rag.Workbench, server: FaultServer, replies: tuple[str, ...]) -> None:
     """Mended once, then given up on: the answer keeps what it had."""
     job = checked(bench, server, "open", *replies)
-    assert "failed" == job.state and job.error.endswith(".")
+    assert "failed" == job.state and job.error.endswith("ask again or choose another model.")
+    assert "JSON" not in job.error
     record = bench.turns.record(job.subject)
     assert record and record.second is None
 

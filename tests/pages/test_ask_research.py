@@ -88,6 +88,7 @@ def test_a_second_check_is_offered_and_its_marks_are_shown(page: Any, server: Fa
     page.test.session_state["ask.dialog"] = ("second", stream.id)
     page.run()
     offered = page.drawn("ask.second.offer")
+    assert "The model that wrote the answer reads each statement" in offered and "choose another model" in offered
     assert "fault/ok" in offered and "price unknown for 1 statement" in offered
     page.press("Check").finish("check")
     said = page.run().drawn("ask.last")
@@ -106,7 +107,7 @@ def test_a_second_check_can_be_stopped_where_it_shows(page: Any, server: FaultSe
     (stream,) = page.bench.answers.values()
     stream.wait(30)
     job = rag.generation.start_second_check(page.bench, stream.id, "fault/slow?s=20")
-    assert "A second model is reading this answer. Stop" in page.run().drawn("ask.last")
+    assert "A model is checking this answer. Stop" in page.run().drawn("ask.last")
     turn_bar.pressed(page.bench, f"do:stop_check:{stream.id}")
     assert job.wait(5) and "stopped" == job.state
     assert "Second check: " not in page.run().drawn("ask.last")

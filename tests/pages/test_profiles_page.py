@@ -22,11 +22,20 @@ def choose(page: Any, name: str) -> Any:
 
 def save_as(page: Any, name: str) -> Any:
     widget(page, "text_input", "profile.name").set_value(name)
+    next(b for b in page.test.button if b.key == "profile.save.yes").click()
     return page.run()
 
 
 def options(page: Any) -> str:
     return str(page.drawn("search.results").partition("fetched in")[0])
+
+
+def test_a_name_that_is_only_typed_saves_nothing(visit_with_samples: Visit) -> None:
+    """Leaving the box is not saving; the button, or Enter, is."""
+    page = visit_with_samples("search", q=QUESTION)
+    widget(page, "text_input", "profile.name").set_value("board papers")
+    page.run()
+    assert [] == page.bench.profiles.list()
 
 
 def test_settings_are_saved_under_a_name(visit_with_samples: Visit) -> None:

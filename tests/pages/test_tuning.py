@@ -111,6 +111,16 @@ def test_the_recommended_threshold_is_applied_with_one_press(tuned: Any) -> None
     assert next(b for b in tuned.test.button if b.label.startswith("Apply")).disabled
 
 
+def test_a_recommendation_that_changes_nothing_says_so_first(tuned: Any) -> None:
+    """Where every question comes out the same, the present threshold is called as good."""
+    assert "is as good" not in tuned.pick(threshold_key(tuned), 0.9).drawn("tuning.threshold")
+    tuned.press("Apply")
+    best = tuned.test.session_state[threshold_key(tuned)]
+    tuned.pick(threshold_key(tuned), round(best + 0.01, 2))
+    said = tuned.drawn("tuning.threshold")
+    assert said.index(f"The present {best + 0.01:.2f} is as good.") < said.index("At ")
+
+
 def test_the_recommended_threshold_goes_into_the_profile(tuned: Any) -> None:
     """One press saves it in the chosen profile, whose other settings stay, and changes are measured from the profile as saved."""
     import rag

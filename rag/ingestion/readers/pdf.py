@@ -155,7 +155,7 @@ def _read_with_pdfium(name: str, pdf: pdfium.PdfDocument, text_limit: int) -> _R
     if hidden:
         notes.append(f"{hidden} hidden character{'s' if hidden > 1 else ''} left out.")
     if invisible:
-        notes.append(f"{invisible} line{'s' if invisible > 1 else ''} too small to be seen left out.")
+        notes.append(f"{invisible} invisible line{'s' if invisible > 1 else ''} (too small to be read) left out.")
     return pages, _outline(pdf), _title(pdf), notes
 
 
