@@ -61,9 +61,9 @@ def _load_samples(bench: Workbench) -> None:
         say("error", error)
 
 
-def _start(bench: Workbench, files: Sequence[Upload], target: Collection) -> None:
-    """Add the files in the background, and empty the uploader."""
-    job = rag.start_ingest(bench, files, collection=target)
+def _start(bench: Workbench, files: Sequence[Upload], target: Collection, refused: Sequence[Upload] = ()) -> None:
+    """Add the files in the background, and empty the uploader; those that the preview refused only have their line in the report."""
+    job = rag.start_ingest(bench, files, collection=target, refused=refused)
     job.subject = target.id
     job_view.own(job)
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,8 @@ from rag.errors import DocumentError
 if TYPE_CHECKING:
     from rag.types import Collection
 
-    Add = Callable[[Workbench, Sequence[Upload], Collection], None]
+    Add = Callable[[Workbench, Sequence[Upload], Collection, Sequence[Upload]], None]
+    """Called with the files that go in, and with those that cannot."""
 
 _READ_AT_ONCE = 20  # files of a drop that are read before the page stands
 
@@ -42,13 +43,14 @@ def show(bench: Workbench, target: Collection, files: Sequence[Upload], *, add: 
             key="preview.file",
             format_func=lambda i: f"{'✕ ' if i in refused else ''}{visible(files[i].name)}",
         )
+        options = _chunk_options(target)
+        _offer(bench, target, files, options, add, refused=refused)  # above what grows, so that it is in sight
         if refused and len(files) > 1:
             head = f"{shared.count(len(refused), 'file')} cannot go in:"
             draw(
                 el("small", head, el("ul", *(el("li", visible(s, 300)) for s in refused.values()))),
                 key="preview.refused",
             )
-        options = _chunk_options(target)
     try:
         with st.spinner("Reading…"):
             found = rag.preview(bench, files[picked or 0], options, collection=target)
@@ -57,8 +59,6 @@ def show(bench: Workbench, target: Collection, files: Sequence[Upload], *, add: 
             say("warning", f"{error} It will be left out; other files are not affected.")
     else:
         _draw_preview(found, options, controls, sheet)
-    with controls:
-        _offer(bench, target, files, options, add, good=len(files) - len(refused))
 
 
 def _refused(bench: Workbench, target: Collection, files: Sequence[Upload]) -> dict[int, str]:
@@ -132,14 +132,22 @@ def _draw_preview(found: Any, options: ChunkOptions, controls: Any, area: Any) -
 
 
 def _offer(
-    bench: Workbench, target: Collection, files: Sequence[Upload], options: ChunkOptions, add: Add, *, good: int
+    bench: Workbench,
+    target: Collection,
+    files: Sequence[Upload],
+    options: ChunkOptions,
+    add: Add,
+    *,
+    refused: Container[int],
 ) -> None:
     """Offer to add the files with what is on screen; a filled collection keeps the options it was made with."""
+    good = [file for place, file in enumerate(files) if place not in refused]
+    bad = [file for place, file in enumerate(files) if place in refused]
     if not good:
         st.button("Nothing here can be added", width="stretch", key="preview.nothing", disabled=True)
         return
     embedding_models.sent_to(bench, target)
-    what = shared.count(good, "document")
+    what = shared.count(len(good), "document")
     if options == target.options or _may_change(bench, target):
         if st.button(
             f"Add {what} to {label(target.name, 30)}",
@@ -150,7 +158,7 @@ def _offer(
         ):
             ready = _with_options(bench, target, options)
             if ready is not None:
-                add(bench, files, ready)
+                add(bench, good, ready, bad)
             st.rerun()
         return
     kept = target.options
@@ -169,11 +177,11 @@ def _offer(
         except RagError as error:
             say("warning", error)
             return
-        add(bench, files, made)
+        add(bench, good, made, bad)
         shared.choose(made.name)
         st.rerun()
     if st.button(f"Add to {label(target.name, 30)} as it is", width="stretch", key="preview.add_as_is"):
-        add(bench, files, target)
+        add(bench, good, target, bad)
         st.rerun()
 
 

@@ -73,16 +73,19 @@ def ingest(
     *,
     collection: Collection | str | None = None,
     report: Reporter | None = None,
+    refused: Sequence[Upload] = (),
 ) -> IngestReport:
     """Add files to the library and to a collection (the default one is made when it is missing).
 
-    Paths may be folders: every supported file below them is taken. Bad files are told in the report and raise nothing;
-    stopping keeps the files that were finished. Raises `CollectionNotFoundError` and `StoreError`.
+    Paths may be folders: every supported file below them is taken. Bad files are told in the report and raise nothing; those
+    that a preview `refused` come last and are not counted among the others. Stopping keeps the files that were finished. Raises `CollectionNotFoundError` and `StoreError`.
     """
     bench.require_writable()
     target = collection if isinstance(collection, Collection) else bench.collection(collection)
     report = report or Silent()
     items = list(expand(files))
+    counted = len(items)
+    items += refused
     done: list[FileReport] = []
     names: dict[str, str] = {}
     tokens = 0
@@ -91,7 +94,8 @@ def ingest(
         if report.stopping():
             break
         report.plan(sum(sizes[: number - 1]), sizes[number - 1], sum(sizes))
-        outcome = _ingest_one(bench, item, target, report, f"({number} of {len(items)})", names)
+        place = f"({number} of {counted})" if number <= counted else ""
+        outcome = _ingest_one(bench, item, target, report, place, names)
         if outcome is None:
             break
         done.append(outcome[0])
@@ -113,13 +117,17 @@ def _size_bytes(item: Upload | Path) -> int:
 
 
 def start_ingest(
-    bench: Workbench, files: Sequence[Upload | Path | str], *, collection: Collection | str | None = None
+    bench: Workbench,
+    files: Sequence[Upload | Path | str],
+    *,
+    collection: Collection | str | None = None,
+    refused: Sequence[Upload] = (),
 ) -> Job[IngestReport]:
     """Like `ingest`, in the background."""
     bench.require_writable()
 
     def work(job: Job[IngestReport]) -> IngestReport:
-        return ingest(bench, files, collection=collection, report=job)
+        return ingest(bench, files, collection=collection, report=job, refused=refused)
 
     return bench.jobs.start("ingest", f"Adding {len(files)} file{'s' if len(files) != 1 else ''}", work)
 
@@ -218,7 +226,7 @@ def _ingest_one(
     path = "" if isinstance(item, Upload) else str(item)
     name = clean_name(item.name)
     clock = _Timings()
-    report.begin(0, "chunks", f"Reading {name} {place}")
+    report.begin(0, "chunks", f"Reading {name} {place}".strip())
     try:
         upload = item if isinstance(item, Upload) else load(item, bench.settings.upload_limit_bytes)
         document_id = hashlib.sha256(upload.data).hexdigest()

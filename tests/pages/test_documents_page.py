@@ -151,7 +151,12 @@ def test_files_that_cannot_go_in_are_told_at_once(visit: Visit) -> None:
     assert "2 files cannot go in" in told and "broken.pdf" in told and "empty.txt" in told
     assert ["✕ broken.pdf", "tower.txt", "✕ empty.txt"] == page.test.selectbox(key="preview.file").options
     assert "stands forty metres tall" in page.drawn("preview.sheet")
-    assert any(b.label.startswith("Add 1 document") for b in page.test.button)
+    page.press("Add 1 document")
+    job = page.bench.jobs.recent("ingest")[0]
+    page.finish("ingest")
+    assert "Adding 1 file" == job.title
+    assert ["tower.txt", "broken.pdf", "empty.txt"] == [file.name for file in job.result.files]
+    assert "broken.pdf" in page.drawn("documents.report") and not job.result.stopped
 
 
 def test_full_lines_of_a_page_flow_on() -> None:
