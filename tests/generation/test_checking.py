@@ -186,3 +186,12 @@ def test_hostile_text_costs_no_more_than_a_second(hostile: str) -> None:
     check_answer(hostile, HITS)
     check_answer("It weighs 5 kg [1].", hits_of(hostile.strip()[:4000]))
     assert time.thread_time() - began < 2.0
+
+
+def test_a_name_with_and_in_it_is_one_name() -> None:
+    """Halves that stand together in the source are one name there."""
+    hits = hits_of("The Wage and Hour Division (WHD) protects 148 million workers.")
+    [check] = check_answer("The Wage and Hour Division protects 148 million workers [1].", hits)
+    assert ["Wage and Hour Division", "148 million"] == [
+        f.text for f in check.figures if f.verdict == "supported"
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from rag.generation.checking.amounts import amounts
 from rag.generation.checking.comparing import agreement, comparable, same_digits
@@ -80,6 +81,7 @@ def check_figures(sentence: Sentence, passages: Sequence[Passage]) -> tuple[Figu
     checks = [
         *(_amount_check(sentence, mention, passages) for mention in sentence.mentions),
         *(_date_check(sentence, date, passages) for date in sentence.dates),
+        *_joined_names(sentence, passages),
         *(check for name in sentence.names for check in _name_checks(sentence, name, passages)),
     ]
     return tuple(sorted(_without_overlaps(checks), key=lambda c: c.start))
@@ -312,6 +314,26 @@ def _same_kind(claim: When, source: When) -> bool:
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
+
+
+def _joined_names(sentence: Sentence, passages: Sequence[Passage]) -> Iterator[FigureCheck]:
+    """Yield names that are joined by "and" as one, where the source has them so: Wage and Hour Division."""
+    for first, second in pairwise(sentence.names):
+        if sentence.text[first.end : second.start] != " and ":
+            continue
+        words = tuple(folded(m.group()) for m in re.finditer(r"[^\W_]+", sentence.text[first.start : second.end]))
+        for passage in passages:
+            if said := _said_whole(words, passage.tokens):
+                yield _checked(sentence, first.start, second.end, "name", _Found("supported", said, passage.marker))
+                break
+
+
+def _said_whole(words: tuple[str, ...], tokens: Tokens) -> str:
+    """Return the words as a text has them in a row; "" when it has not."""
+    for at in tokens.places.get(words[0], []):
+        if tuple(tokens.words[at : at + len(words)]) == words:
+            return tokens.run(at, at + len(words) - 1)
+    return ""
 
 
 def _name_checks(sentence: Sentence, name: Name, passages: Sequence[Passage]) -> Iterator[FigureCheck]:
