@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -13,7 +14,7 @@ from pages.parts.safe_text import draw, el, label, visible
 from rag import Workbench
 
 if TYPE_CHECKING:
-    from rag.store.conversations import Conversation
+    from rag.store.conversations import Conversation, ConversationInfo, Turn
 
 _SHOWN = 30
 
@@ -29,6 +30,7 @@ def menu(
     wanted = st.text_input("Find", key="ask.find", placeholder="Words of the title", label_visibility="collapsed")
     words = wanted.casefold().split()
     found = [info for info in known if all(word in info.title.casefold() for word in words)]
+    asked_of = bench.turns.models([info.id for info in found[:_SHOWN]])
     rows = [
         el(
             "li",
@@ -37,7 +39,7 @@ def menu(
                 el("span.strong", visible(info.title, 70)),
                 el(
                     "span.muted",
-                    f"{visible(info.collection, 30)} · {shared.count(info.turns, 'question')} · {info.updated_at:%d %b %Y}",
+                    f"{visible(info.collection, 30)} · {shared.count(info.turns, 'question')} · {_when(info, asked_of.get(info.id, ''))}",
                 ),
                 data_pick=info.id,
             ),
@@ -54,6 +56,11 @@ def menu(
     draw(el("ul.choices", *rows), el("p.muted", more), key="ask.past", on_pick=on_open)
     if now is not None:
         _this_one(bench, now, on_leave)
+
+
+def _when(info: ConversationInfo, model: str) -> str:
+    """Return when a conversation was asked last, and of which model: questions alone do not tell them apart."""
+    return shared.moment(info.updated_at) + (f" · {visible(model, 40)}" if model else "")
 
 
 def _this_one(bench: Workbench, now: Conversation, on_leave: Callable[[], None]) -> None:
@@ -73,19 +80,15 @@ def _this_one(bench: Workbench, now: Conversation, on_leave: Callable[[], None])
     st.caption(f"Asked of {label(now.collection, 40)}.")
 
 
+def take_answer(bench: Workbench, now: Conversation, turn: Turn) -> None:
+    """Offer one answer as an HTML file and as Markdown."""
+    alone = replace(now, title=turn.question, turns=(turn,))
+    _files(bench, alone, "ask.take")
+
+
 def _take_along(bench: Workbench, now: Conversation) -> None:
     """Offer the conversation as Markdown and as one HTML file with its quotes, page pictures and checks."""
-    name = rag.reporting.report_name(now.title)
-    left, right = st.columns(2)
-    left.download_button(
-        "Report .html", lambda: rag.reporting.report(bench, now), file_name=name, mime="text/html", width="stretch",
-        icon=":material/lab_profile:", key="ask.report", on_click="ignore", type="primary",
-        help="One file to hand on: answers, quotes, pictures of the pages, checks, settings and cost. Nothing in it loads or runs.",
-    )  # fmt: skip
-    right.download_button(
-        "Save as .md", lambda: export.conversation(now), file_name=export.file_name(now.title), mime="text/markdown",
-        icon=":material/download:", width="stretch", key="ask.export", on_click="ignore",
-    )  # fmt: skip
+    _files(bench, now, "ask")
     if len(now.turns) > 1:
         last = now.turns[-1]
         st.download_button(
@@ -93,3 +96,18 @@ def _take_along(bench: Workbench, now: Conversation) -> None:
             file_name=rag.reporting.report_name(last.question), mime="text/html", width="stretch",
             icon=":material/lab_profile:", key="ask.report.last", on_click="ignore",
         )  # fmt: skip
+
+
+def _files(bench: Workbench, now: Conversation, key: str) -> None:
+    """Draw the two downloads of a conversation."""
+    name = rag.reporting.report_name(now.title)
+    left, right = st.columns(2)
+    left.download_button(
+        "Report .html", lambda: rag.reporting.report(bench, now), file_name=name, mime="text/html", width="stretch",
+        icon=":material/lab_profile:", key=f"{key}.report", on_click="ignore", type="primary",
+        help="One file to hand on: answers, quotes, pictures of the pages, checks, settings and cost. Nothing in it loads or runs.",
+    )  # fmt: skip
+    right.download_button(
+        "Save as .md", lambda: export.conversation(now), file_name=export.file_name(now.title), mime="text/markdown",
+        icon=":material/download:", width="stretch", key=f"{key}.export", on_click="ignore",
+    )  # fmt: skip

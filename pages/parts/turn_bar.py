@@ -52,11 +52,17 @@ def row(turn: Turn, judged: FeedbackItem | None, *, is_last: bool) -> Node | Non
         _do("note", id, "Note …" if judged and judged.note else "Add a note", "Say why") if judged else None,
         _do("retry", id, "Retry", "Ask the same again, without the cache"),
         _do("edit", id, "Edit", "Change the question and ask it in this place"),
-        _do("other", id, "Another model", "See what another model answers, side by side"),
-        _do("second", id, "Second check", "Let another model read it beside its sources; the price is said before")
+        _do("other", id, "Other model", "See what another model answers, side by side"),
+        _do(
+            "second",
+            id,
+            "2nd check",
+            "Second check: let another model read it beside its sources; the price is said before",
+        )
         if turn.answer.citations and not turn.answer.model.startswith("local/")
         else None,
-        _do("sent", id, "What was sent", "Settings, excerpts, and the exact prompt"),
+        _do("sent", id, "Sent", "What was sent: settings, excerpts, and the exact prompt"),
+        _do("export", id, "Export", "Take this answer along as Markdown or as a report"),
         *_versions(turn),
     )
 

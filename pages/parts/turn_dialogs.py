@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 import rag
-from pages.parts import models, second, sent_view, turn_bar
+from pages.parts import models, past, second, sent_view, turn_bar
 from pages.parts.safe_text import draw, el, say, visible
 from rag import RagError, Workbench
 
@@ -35,6 +35,8 @@ def show(bench: Workbench) -> None:
         _other_model(bench, turn)
     elif which == "sent":
         _sent(bench, turn)
+    elif which == "export":
+        _export(bench, turn)
     elif which == "second":
         second.dialog(bench, turn)
 
@@ -89,3 +91,9 @@ def _other_model(bench: Workbench, turn: Turn) -> None:
 def _sent(bench: Workbench, turn: Turn) -> None:
     draw(el("div.question", visible(turn.question, 400)), key="ask.sent.question")
     sent_view.show(bench, turn)
+
+
+@st.dialog("Export this answer")
+def _export(bench: Workbench, turn: Turn) -> None:
+    draw(el("div.question", visible(turn.question, 400)), key="ask.take.question")
+    past.take_answer(bench, rag.conversation(bench, st.query_params.get("c", "")), turn)

@@ -7,7 +7,7 @@ nobody writes it any more was cut off by a stop of the program; readers show it 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,6 +78,14 @@ class Conversations:
         query = sa.select(conversations, count.label("turns")).order_by(conversations.c.updated_at.desc())
         with self._engine.connect() as connection:
             return [_info(row) for row in connection.execute(query).mappings()]
+
+    def models(self, conversation_ids: Sequence[str]) -> dict[str, str]:
+        """Return the model of the newest kept answer of each of these conversations that has one."""
+        model = sa.func.json_extract(turns.c.body, "$.model")
+        here = turns.c.conversation_id.in_(conversation_ids) & turns.c.is_kept & model.is_not(None)
+        query = sa.select(turns.c.conversation_id, model).where(here).order_by(turns.c.position)
+        with self._engine.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def get(self, conversation_id: str) -> Conversation:
         """Return a conversation with its questions in order, each with the answer that is kept.

@@ -192,6 +192,4 @@ def test_a_name_with_and_in_it_is_one_name() -> None:
     """Halves that stand together in the source are one name there."""
     hits = hits_of("The Wage and Hour Division (WHD) protects 148 million workers.")
     [check] = check_answer("The Wage and Hour Division protects 148 million workers [1].", hits)
-    assert ["Wage and Hour Division", "148 million"] == [
-        f.text for f in check.figures if f.verdict == "supported"
-    ]
+    assert ["Wage and Hour Division", "148 million"] == [f.text for f in check.figures if f.verdict == "supported"]

@@ -301,6 +301,18 @@ def test_a_report_is_offered(page: Any, server: FaultServer) -> None:
     assert "Report of the last answer alone" in [b.label for b in page.test.get("download_button")]
 
 
+def test_one_answer_is_exported_from_its_own_row(page: Any, server: FaultServer) -> None:
+    """The row under an answer offers it as a report and as Markdown; the list of conversations names the model."""
+    server.replies["ok"] = [TRUE]
+    page = ask(page, "fault/ok")
+    assert "fault/ok" in page.drawn("ask.past")
+    page.test.session_state["ask.dialog"] = ("export", turns(page)[-1].stream_id)
+    page.run()
+    assert [2, 2] == [
+        [b.label for b in page.test.get("download_button")].count(n) for n in ("Report .html", "Save as .md")
+    ]
+
+
 def test_an_export_holds_nothing_live() -> None:
     """What a model wrote is text in the file, too."""
     from pages.parts.export import _inert
