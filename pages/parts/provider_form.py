@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rag.providers.trial import Trial
 
 _TRIAL = "settings.add.trial"
+_EXAMPLES = {"openai": "https://gateway.example.com/v1", "anthropic": "https://gateway.example.com"}
 
 
 def show(bench: Workbench) -> None:
@@ -40,14 +41,14 @@ def show(bench: Workbench) -> None:
 
 def _fields(bench: Workbench, fields: str) -> None:
     kinds = bench.provider_kinds
-    left, right = st.columns(2)
+    left, right = st.columns([1.7, 1])
     kind = left.selectbox("Kind", list(kinds), key=f"{fields}.kind", format_func=lambda kind: kinds[kind].title)
     found = kinds[kind]
     right.text_input(
         "Name", key=f"{fields}.name", placeholder=kind, help="First half of PROVIDER/MODEL."
     )  # trusted: our own preset
     st.text_input(
-        "Base URL", key=f"{fields}.url", placeholder=found.base_url or "https://gateway.example.com/v1",
+        "Base URL", key=f"{fields}.url", placeholder=found.base_url or _EXAMPLES[found.wire],
         help="Empty takes the usual one, where there is one.",
     )  # fmt: skip  # trusted: from our own presets
     usual = ", ".join(dict.fromkeys(m for m in (found.answer, found.small, found.large) if m))

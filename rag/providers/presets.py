@@ -84,13 +84,13 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             small="@cf/zai-org/glm-4.7-flash", answer="@cf/openai/gpt-oss-120b", large="@cf/openai/gpt-oss-120b",
             embedding="@cf/baai/bge-m3",
         ),
+        # a gateway, such as a company's, may lead to models that cost: its prices are unknown until somebody enters them
+        "openai-compatible": Preset("Other OpenAI-compatible", "openai", "", needs_key=False),
+        "anthropic-compatible": Preset("Other Anthropic-compatible", "anthropic", "", needs_key=False),
         "ollama": replace(_LOCAL, title="Ollama", base_url="http://127.0.0.1:11434/v1"),
         "vllm": replace(_LOCAL, title="vLLM", base_url="http://127.0.0.1:8000/v1"),
         "llamacpp": replace(_LOCAL, title="llama.cpp", base_url="http://127.0.0.1:8080/v1"),
         "lmstudio": replace(_LOCAL, title="LM Studio", base_url="http://127.0.0.1:1234/v1"),
-        # a gateway, such as a company's, may lead to models that cost: its prices are unknown until somebody enters them
-        "openai-compatible": Preset("Other OpenAI-compatible server", "openai", "", needs_key=False),
-        "anthropic-compatible": Preset("Other Anthropic-compatible server", "anthropic", "", needs_key=False),
     }
 )  # fmt: skip
 
