@@ -48,8 +48,8 @@ def main() -> None:
     )
     question = question or st.query_params.get("q") or st.session_state.pop(suggested.PICKED, None)
     if question:
-        two_answers.leave()
         asking.ask(bench, question, conversation, settings)
+        two_answers.leave()
         conversation = _conversation(bench)
     elif conversation is not None and asking.again(bench, conversation, settings):
         conversation = _conversation(bench)

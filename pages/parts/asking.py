@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ID = "c"  # of the conversation, in the address: it survives a reload, and another tab can follow
 INPUT = "ask.question"  # session key of the field
 _UNSENT = "ask.unsent"  # (question, why it was not asked), for the run that follows
+_ASKED = "ask.asked"  # (question, id of its answer, of its conversation) until the address says so
 OPEN = "ask.open"  # "turn:marker" of the citation that was picked
 
 
@@ -43,17 +44,31 @@ def put_back() -> str:
 
 def keep_back(question: str, why: object) -> NoReturn:
     """Ask nothing, and let the run that follows give the question back."""
+    st.session_state[_UNSENT] = (question, str(why))  # before the address: writing that may end this run
     st.query_params.pop("q", None)
-    st.session_state[_UNSENT] = (question, str(why))
     st.rerun()
 
 
 def ask(bench: Workbench, question: str, conversation: Conversation | None, settings: Settings) -> None:
-    """Start the answer in its worker and put the conversation's id into the address."""
-    st.query_params.pop("q", None)
+    """Start the answer in its worker and put the conversation's id into the address.
+
+    Every write to the address is a place where another event may end this run. So the question is asked first and remembered, and
+    the run that follows only writes what is missing, rather than losing the question or asking it twice.
+    """
+    asked_before, started, talk = st.session_state.get(_ASKED, ("", "", ""))
+    if asked_before == question == st.query_params.get("q"):
+        _to_address(started, talk)
+        return
     if lost := st.session_state.get(shared.LOST_COLLECTION):
         keep_back(question, lost)
-    st.session_state[chat.NEW] = _start(bench, question, conversation.id if conversation else None, settings, None)
+    _start(bench, question, conversation.id if conversation else None, settings, None, is_new=True)
+
+
+def _to_address(started: str, talk: str) -> None:
+    st.session_state[chat.NEW] = started
+    st.query_params[ID] = talk
+    st.query_params.pop("q", None)
+    st.session_state.pop(_ASKED, None)
 
 
 def again(bench: Workbench, conversation: Conversation, settings: Settings) -> bool:
@@ -77,7 +92,13 @@ def again(bench: Workbench, conversation: Conversation, settings: Settings) -> b
 
 
 def _start(
-    bench: Workbench, question: str, conversation_id: str | None, settings: Settings, again: rag.generation.Again | None
+    bench: Workbench,
+    question: str,
+    conversation_id: str | None,
+    settings: Settings,
+    again: rag.generation.Again | None,
+    *,
+    is_new: bool = False,
 ) -> str:
     """Return the id of the answer that was started; one that could not be ends the run and gives the question back."""
     st.session_state.pop(OPEN, None)
@@ -88,5 +109,9 @@ def _start(
         )  # fmt: skip
     except RagError as error:
         keep_back(question, error)
-    st.query_params[ID] = stream.conversation_id or ""
+    if is_new:
+        st.session_state[_ASKED] = (question, stream.id, stream.conversation_id or "")
+        _to_address(stream.id, stream.conversation_id or "")
+    else:
+        st.query_params[ID] = stream.conversation_id or ""
     return stream.id
