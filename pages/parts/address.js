@@ -3,14 +3,16 @@
 
 let timer = 0;
 
-export default function ({ data }) {
-  const [page, query] = JSON.parse(new TextDecoder().decode(data));
+export default function ({ data, parentElement }) {
+  const said = newest(data, parentElement);
+  if (!said) return undefined;
+  const [page, query] = said;
   clearTimeout(timer);
-  timer = setTimeout(() => {
+  const mine = timer = setTimeout(() => {
     const here = window.location;
     if (here.pathname.endsWith(`/${page}`) && here.search !== `?${query}`) {
       window.history.replaceState(window.history.state, "", `${here.pathname}?${query}`);
     }
   }, 400);
-  return () => clearTimeout(timer);
+  return () => clearTimeout(mine);
 }

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import streamlit as st
 
 from pages.parts import ab, controls, profiles, tuning
-from pages.parts.safe_text import packed
+from pages.parts.newest import packed, script
 from rag import SearchOptions, Workbench
 
 if TYPE_CHECKING:
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
 _READ = "search.address.read"
 _SHORT = 12  # characters of a document's id that tell it apart
 _LONGEST_QUESTION = 2_000
-_keeper = st.components.v2.component(
-    "workbench.address", js=(Path(__file__).parent / "address.js").read_text(encoding="utf-8")
-)
+_keeper = st.components.v2.component("workbench.address", js=script("address.js"))
 
 
 def _page(text: str) -> int | None:
@@ -111,7 +108,7 @@ def keep(
         said += [("tag", tag) for tag in options.tags or ("",)]
     if other:
         said.append(("vs", other))
-    _keeper(key="search.address", data=packed(["search", urlencode(said)]))
+    _keeper(key="search.address", data=packed("search.address", ["search", urlencode(said)]))
 
 
 def _text(value: object) -> str:

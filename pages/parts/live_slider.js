@@ -2,7 +2,8 @@
 // While the user moves it, values that come back from the server are older than his: they are not put into the input.
 
 export default function ({ data: packed, parentElement, setStateValue }) {
-  const data = JSON.parse(new TextDecoder().decode(packed));
+  const data = newest(packed, parentElement);
+  if (!data) return;
   const input = parentElement.querySelector("input");
   const output = parentElement.querySelector("output");
   const show = () => {

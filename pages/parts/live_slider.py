@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.parts.safe_text import packed
+from pages.parts.newest import packed, script
 
 _HERE = Path(__file__).parent
 _THROTTLE_MS = 60  # a rerun of a results fragment takes about half of this
@@ -18,7 +18,7 @@ _slider = st.components.v2.component(
     html='<div class="slider"><div class="top"><span class="name"></span><output></output></div><div class="track">'
     '<span class="default"></span><input type="range"></div><div class="hint"></div></div>',
     css=(_HERE / "live_slider.css").read_text(encoding="utf-8"),
-    js=(_HERE / "live_slider.js").read_text(encoding="utf-8"),
+    js=script("live_slider.js"),
 )
 
 
@@ -52,5 +52,5 @@ def live_slider(
         "mark_title": mark_title, "disabled": disabled, "throttle": _THROTTLE_MS,
         "decimals": 2 if step < 1 else 0,
     }  # fmt: skip
-    _slider(key=widget, data=packed(data), default={"value": now}, on_value_change=moved)
+    _slider(key=widget, data=packed(widget, data), default={"value": now}, on_value_change=moved)
     return now

@@ -19,7 +19,8 @@ function make(parent) {
 
 export default function ({ data: packed, parentElement, setTriggerValue }) {
   const began = performance.now();
-  const data = JSON.parse(new TextDecoder().decode(packed));
+  const data = newest(packed, parentElement);
+  if (!data) return undefined;
   const view = parentElement.map || (parentElement.map = make(parentElement));
   const { root, canvas, tip, keys } = view;
   if (view.id !== data.id) Object.assign(view, { id: data.id, zoom: 1, cx: 0.5, cy: 0.5, only: null });
@@ -149,7 +150,8 @@ export default function ({ data: packed, parentElement, setTriggerValue }) {
 
   legend();
   paint();
-  const watch = new ResizeObserver(() => { if (canvas.clientWidth !== width) paint(); });
+  view.watch?.disconnect();  // of the data before
+  const watch = view.watch = new ResizeObserver(() => { if (canvas.clientWidth !== width) paint(); });
   watch.observe(canvas);
   return () => watch.disconnect();
 }

@@ -15,7 +15,8 @@ import streamlit as st
 
 import rag
 from pages.parts import job_view, passage, shared
-from pages.parts.safe_text import draw, el, packed, say, visible
+from pages.parts.newest import packed, script
+from pages.parts.safe_text import draw, el, say, visible
 from pages.parts.shared import count, pages_text
 from rag import RagError, Workbench
 
@@ -33,7 +34,7 @@ _SOON_S = 1.5
 _map = st.components.v2.component(
     "workbench.map",
     css=(_HERE / "map_view.css").read_text(encoding="utf-8"),
-    js=(_HERE / "map_view.js").read_text(encoding="utf-8"),
+    js=script("map_view.js"),
 )
 
 
@@ -95,7 +96,7 @@ def _draw(bench: Workbench, target: Collection, made: CollectionMap, question: s
 
     with sheet:
         data.pop("scale")
-        _map(key="map.drawn", data=packed(data), on_pick_change=picked)
+        _map(key="map.drawn", data=packed("map.drawn", data), on_pick_change=picked)
         draw(el("small.muted", _about(target, made)), key="map.about")
     with beside:
         _found(result, question)

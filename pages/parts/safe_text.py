@@ -12,7 +12,6 @@ could carry the conversation away with no click. So untrusted text is shown in t
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import rag
+from pages.parts.newest import packed, script
 
 Node = list[Any]
 """`[tag, {attribute: value}, child, …]`; a child is a text or a node. Made by `el`; surface.js lists the names that exist for it."""
@@ -35,7 +35,7 @@ _JOINER = "\u2060"  # zero width: keeps `:name:`, `://` and `www.` from being re
 _surface = st.components.v2.component(
     "workbench.surface",
     css="".join(sheet.read_text(encoding="utf-8") for sheet in sorted(_HERE.glob("surface*.css"))),
-    js=(_HERE / "surface.js").read_text(encoding="utf-8"),
+    js=script("surface.js"),
 )
 
 
@@ -50,7 +50,7 @@ def draw(*nodes: Node, key: str, on_pick: Callable[[str], None] | None = None) -
         if on_pick is not None and value is not None:
             on_pick(str(value))
 
-    _surface(key=key, data=packed(list(nodes)), on_pick_change=picked)
+    _surface(key=key, data=packed(key, list(nodes)), on_pick_change=picked)
 
 
 def redraw(*nodes: Node, key: str, on_pick: Callable[[str], None] | None = None) -> None:
@@ -64,11 +64,6 @@ def redraw(*nodes: Node, key: str, on_pick: Callable[[str], None] | None = None)
         taken = context.shared.widget_ids_this_run
         taken._data.difference_update([name for name in taken.snapshot() if name.endswith(f"-{key}")])
     draw(*nodes, key=key, on_pick=on_pick)
-
-
-def packed(data: Any) -> bytes:
-    """Return what a component of ours gets. As bytes: Streamlit looks into anything else for data frames, with pandas."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def label(text: str, limit: int = LABEL_LIMIT) -> str:

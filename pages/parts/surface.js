@@ -70,7 +70,8 @@ function bringIntoView(root) {
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  const nodes = JSON.parse(new TextDecoder().decode(data));
+  const nodes = newest(data, parentElement);
+  if (!nodes) return;
   let root = parentElement.querySelector(".surface");
   if (!root) {
     root = document.createElement("div");

@@ -125,6 +125,7 @@ def test_an_answer_is_shown_as_it_should_be(tab: Visitor, provider: FaultServer,
     for selector in case.has:
         assert said.locator(selector).count()
     assert case.summary in turn.inner_text()
+    assert 1 == sum(f"({case.name})" in str(e.body) for e in provider.of("ok")), "asked once, so paid once"
     assert 0 == turn.locator("img, a, iframe, script, style, link, [onerror], [href], [src]").count()
     assert tab.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 

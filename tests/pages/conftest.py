@@ -76,7 +76,7 @@ class Page:
             proto = element.proto
             if proto.component_name != "workbench.surface" or (key and not _has_key(proto.id, key)):
                 continue
-            found += [text for node in json.loads(proto.bytes) for text in _texts(node)]
+            found += [text for node in json.loads(proto.bytes)[2] for text in _texts(node)]
         return " ".join(" ".join(found).split())
 
     def has(self, key: str) -> bool:
