@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.harness import Server, Visitor, launched, missing, served
+from tests.browser.harness import Server, Visitor, launched, missing, served, state_of_tabs
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -19,6 +19,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a failure show what stood on the page and what the server said: most are seen once, on a machine that is gone by then."""
+    report = yield
+    browser = getattr(item, "funcargs", {}).get("browser")
+    if report.failed and browser is not None:
+        report.sections.append(("what the tabs showed", state_of_tabs(browser)))
+    return report
 
 
 @pytest.fixture(scope="session")

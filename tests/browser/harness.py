@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -27,6 +28,10 @@ FLAGS = [
     "--disable-sync",
 ]
 _START_S = 60
+_STATE = """() => {
+    const app = document.querySelector("[data-testid=stApp]");
+    return [app?.dataset.testScriptState, app?.dataset.testConnectionState, document.body.innerText.slice(0, 4000)].join("\\n");
+}"""
 
 
 def missing() -> str:
@@ -110,6 +115,20 @@ def launched() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield browser
         browser.close()
+
+
+def state_of_tabs(browser: Browser) -> str:
+    """Return address, script state and text of every open tab, and save a picture of each: for the report of a failure."""
+    told = []
+    for number, page in enumerate(page for context in browser.contexts for page in context.pages):
+        picture = Path(tempfile.mkdtemp(prefix="failed-page-")) / f"{number}.png"
+        try:
+            state = page.evaluate(_STATE)
+            page.screenshot(path=picture, timeout=5_000)
+        except Exception as error:  # a tab that hangs must not hide the failure that is reported
+            state = f"could not be read: {error}"
+        told.append(f"{page.url}\n{picture}\n{state}")
+    return "\n\n".join(told)
 
 
 class Visitor:
