@@ -30,6 +30,8 @@ from urllib.parse import parse_qsl
 from tests.faultserver import wire
 
 REQUEST_ID = "req_test123"
+_TOLD_WITH = 2
+"""The event that tells the usage, counted from the end, in either format."""
 
 
 @dataclass
@@ -437,12 +439,13 @@ class Chat:
         events = self.events()
         await self.reply.begin_stream()
         delay = self.step.number("delay", 0)
-        for event in events[:until]:
+        for number, event in enumerate(events[:until]):
+            if finish and number == len(events) - _TOLD_WITH:
+                self._report()  # before it goes out: whoever hears it and leaves at once was told
             await self.reply.chunk(event)
             if delay:
                 await self.reply.watch_client(delay)
         if finish:
-            self._report()
             await self.reply.end_stream()
 
     def _report(self) -> None:
