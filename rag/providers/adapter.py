@@ -106,6 +106,7 @@ class Watch:
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         error = await self._leave(kind, error, trace)
+        del trace  # this frame is part of what is raised: with it the readers of the reply would stay, open
         if isinstance(error, Exception):
             self._translate(error)
 
@@ -144,6 +145,7 @@ class StreamWatch(Watch):
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:  # type: ignore[override]  # may swallow
         error = await self._leave(kind, error, trace)
+        del trace
         if isinstance(error, Exception) and self._report.finish is None:
             self._translate(error)
         return isinstance(error, Exception)

@@ -7,11 +7,11 @@ import time
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
-from rag.errors import ProviderError
+from rag.errors import ProviderError, ProviderErrorKind
 from rag.providers.adapter import Adapter, Report
 from rag.providers.books import counted_usage
 from rag.providers.calls import Call
-from rag.providers.failures import classify, failure
+from rag.providers.failures import classify, failure, was_never_sent
 from rag.providers.limits import Limits
 from rag.providers.messages import Attempt, CallFinish, Capabilities, Cost, Request, Result, Reuse
 from rag.providers.prices import Tariff
@@ -68,7 +68,9 @@ class Running:
         self._began = time.monotonic()
         self._first: float | None = None
         self._mark = call.mark()
-        self._error: ProviderError | None = None
+        self._error: tuple[ProviderErrorKind, str] | None = None
+        """Kind and request of the failure, not the failure itself: its frames hold this object."""
+        self._was_refused = False
 
     async def stream(self) -> None:
         """Pass the answer on. Raises `ProviderError`, also when it ended without the model's own end."""
@@ -79,7 +81,8 @@ class Running:
             self.status = "stopped"
             raise
         except ProviderError as error:
-            self._error = error
+            self._error = error.kind, error.request_id
+            self._was_refused = error.status is not None or was_never_sent(error)
             raise
         self.status = "ok"
 
@@ -116,17 +119,17 @@ class Running:
 
     def usage(self) -> Usage:
         """Return the tokens that the attempt took."""
-        return counted_usage(self._report, self._error, self._prompt_tokens, self.call.written(self._mark))
+        return counted_usage(self._report, self._was_refused, self._prompt_tokens, self.call.written(self._mark))
 
     def record(self, usage: Usage, cost: Cost) -> Attempt:
-        error, now = self._error, time.monotonic()
+        (kind, request_id), now = self._error or ("", ""), time.monotonic()
         return Attempt(
             model=self.route.name,
             status=self.status,
             usage=usage,
             cost=cost,
-            error_kind=error.kind if error else "",
-            request_id=self._report.request_id or (error.request_id if error else ""),
+            error_kind=kind,
+            request_id=self._report.request_id or request_id,
             ttft_ms=None if self._first is None else (self._first - self._began) * 1000,
             duration_ms=(now - self._began) * 1000,
         )

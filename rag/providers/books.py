@@ -13,9 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from rag.errors import ProviderError, RagError
+from rag.errors import RagError
 from rag.providers.adapter import Report
-from rag.providers.failures import was_never_sent
 from rag.providers.messages import Attempt, Cost
 from rag.providers.prices import FREE, NOT_BILLED, PriceBook, Tariff
 from rag.providers.tokens import estimate
@@ -172,15 +171,15 @@ class Books:
             log.warning("row %s of the ledger could not be closed: %s", row, error)
 
 
-def counted_usage(report: Report, error: BaseException | None, prompt_tokens: int, written: str) -> Usage:
+def counted_usage(report: Report, was_refused: bool, prompt_tokens: int, written: str) -> Usage:
     """Return the tokens of an attempt: as reported where that is whole, otherwise estimated and marked so.
 
-    An attempt that the provider turned away, or that never reached it, took none.
+    An attempt that the provider turned away, or that never reached it (`was_refused`), took none.
     """
     usage = report.usage
     if usage is not None and report.usage_is_complete and (usage.output_tokens or not written.strip()):
         return usage
-    if not report.accepted and isinstance(error, ProviderError) and (error.status is not None or was_never_sent(error)):
+    if was_refused and not report.accepted:
         return Usage()
     known = usage or Usage()
     return Usage(
