@@ -135,10 +135,18 @@ class Visitor:
     """One tab that notes every address it asks for beyond the server, and every error the page reports."""
 
     def __init__(
-        self, browser: Browser, server: Server, *, width: int = 1280, height: int = 900, scheme: Any = "light"
+        self,
+        browser: Browser,
+        server: Server,
+        *,
+        width: int = 1280,
+        height: int = 900,
+        scheme: Any = "light",
+        page: Page | None = None,
     ) -> None:
+        """Open a tab of a browser that was never here; `page` is one that is open already."""
         self.server = server
-        self.page: Page = browser.new_page(
+        self.page: Page = page or browser.new_page(
             viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
         )
         self.strangers: list[str] = []
