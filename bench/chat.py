@@ -74,11 +74,11 @@ def opened_ms(tab: Visitor, conversation: str) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def picked_ms(tab: Visitor, title: str) -> float:
+def picked_ms(tab: Visitor, conversation: str) -> float:
     """Return how long it takes from the press in the list of conversations to the last answer."""
     tab.go("ask?m=fault/ok&c=")
     tab.page.get_by_role("button", name="Conversations").click()
-    row = tab.page.locator("button.choice", has_text=title).first
+    row = tab.page.locator(f'button.choice[data-pick="{conversation}"]')
     row.wait_for(timeout=60_000)
     tab.idle()
     began = time.perf_counter()
@@ -127,7 +127,7 @@ def measured(server: Server, provider: FaultServer, conversations: dict[int, str
                 stranger.page.close()
                 tab = Visitor(browser, server, page=window.new_page())
                 times.setdefault((turns, "open"), []).append(opened_ms(tab, conversation))
-                times.setdefault((turns, "open from the list"), []).append(picked_ms(tab, f"{turns} question"))
+                times.setdefault((turns, "open from the list"), []).append(picked_ms(tab, conversation))
                 times.setdefault((turns, "redraw"), []).append(redrawn_ms(tab))
                 tab.go(f"ask?c={conversation}&m=fault/slow%3Fs%3D{DELAY_S}")
                 times.setdefault((turns, "first word"), []).append(first_word_ms(tab, provider, f"{turns} {number}"))
