@@ -152,16 +152,20 @@ def _held(
 ) -> Iterator[tuple[int, tuple[dict[str, int], int]]]:
     """Yield (rowid, (how often it holds each of the words that it holds, its length in words)) of chunks that hold any."""
     table = table_of(collection_id)
-    apart = [(word, f" {word} ") for word in words]
+    apart = [(word, f" {word} ", f" {word} {word} ") for word in words]
     for at in range(0, len(rowids), BATCH):
         batch = tuple(rowids[at : at + BATCH])
         rows = connection.execute(f"SELECT id, c0, c1 FROM {table}_content WHERE id IN ({marks(batch)})", batch)
         for rowid, title, body in rows:
-            text = f" {title} {body} "
-            held = [word for word, spaced in apart if spaced in text]
+            text = f" {title} {body} " if title and body else f" {title or body} "
+            held = {word: _often(text, spaced, twice) for word, spaced, twice in apart if spaced in text}
             if held:
-                stems = text.split()
-                yield rowid, ({word: stems.count(word) for word in held}, len(stems))
+                yield rowid, (held, text.count(" ") - 1)
+
+
+def _often(text: str, spaced: str, twice: str) -> int:
+    """Return how often a word stands in a text of words parted by single spaces; `str.count` shares no space between two of them."""
+    return text.count(spaced) if twice not in text else text.split().count(spaced.strip())
 
 
 def marks(values: Sequence[object]) -> str:
