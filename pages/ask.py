@@ -128,7 +128,7 @@ def _before(bench: Workbench, settings: asking.Settings, model: models.Choice) -
         line, beside = st.columns([3.4, 4.9], vertical_alignment="center")
         with beside:
             searches = research.switch(bench, model)
-        about = models.cost_line(bench, settings.target, model, settings.search.top_k)
+        about = models.cost_line(bench, settings.target, model, settings.search)
         with line:
             draw(el("small.muted", research.limit_line(bench, model.name) if searches else about), key="ask.cost")
 

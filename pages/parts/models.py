@@ -13,7 +13,7 @@ from pages.parts.shared import cost, count
 from rag import GenerateOptions, RagError, Workbench
 
 if TYPE_CHECKING:
-    from rag.types import Collection
+    from rag.types import Collection, SearchOptions
 
 MODEL = "m"  # of the address: a link says which model it was asked of
 CHOSEN = "ask.model"
@@ -116,11 +116,12 @@ def row(choice: Choice, now: Choice | None = None) -> Node:
     return el("li", el(look, title, el("span.muted", visible(choice.note, 200)), data_pick=choice.name))
 
 
-def cost_line(bench: Workbench, target: Collection, now: Choice, excerpts: int) -> str:
-    """Return about what an answer will cost, before it is asked for."""
+def cost_line(bench: Workbench, target: Collection, now: Choice, search: SearchOptions) -> str:
+    """Return about what an answer will cost at most, before it is asked for."""
     if now.name == EXTRACTS:
         return "Extracts: free, nothing leaves this machine."
-    usd = bench.likely_usd(now.name, excerpts * target.options.chunk_size_tokens + PROMPT_OVERHEAD, user=visitor())
+    tokens = search.top_k * (1 + 2 * search.neighbours) * target.options.chunk_size_tokens
+    usd = bench.likely_usd(now.name, tokens + PROMPT_OVERHEAD, user=visitor())
     amount = "price unknown" if usd is None else "free" if usd == 0 else f"about {cost(usd)}"
     warnings = bench.budgets.warnings(now.name.partition("/")[0]) if usd != 0 else []
-    return " ".join([f"{now.name}: {amount} for an answer from {count(excerpts, 'excerpt')}.", *warnings])
+    return " ".join([f"{now.name}: {amount} for an answer from {count(search.top_k, 'excerpt')}.", *warnings])

@@ -21,8 +21,12 @@ def line(bench: Workbench, result: SearchResult, model: str) -> Node:
 def _said(bench: Workbench, result: SearchResult, model: str) -> list[Node | str]:
     if not result.hits:
         return [el("span", "Nothing passes: Ask would say “not found” and send nothing, $0.")]
-    tokens = bench.likely_tokens(hit.chunk.text for hit in result.hits)
+    tokens = bench.likely_tokens(hit.chunk.text for hit in result.hits) * (1 + 2 * result.options.neighbours)
     chunks = count(len(result.hits), "chunk")
+    if (
+        result.options.neighbours
+    ):  # at most: at the ends of a document there are fewer, and what two hits share is sent once
+        chunks += f" with {count(2 * result.options.neighbours, 'neighbour')} each"
     if model == models.EXTRACTS:
         return [
             el("span", "Ask would quote from ", el("b", chunks), f", about {tokens:,} tokens."),

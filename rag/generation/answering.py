@@ -50,7 +50,7 @@ def generate(
     that is not there, a provider that fails) ends the stream as a failed answer with the sentence in `Answer.error`.
     """
     stream = new_stream(bench, result.question, options, user)
-    stream.result = result
+    result = stream.result = result.as_read()
     bench.answers[stream.id] = stream
     return stream.start(lambda stream: answer_events(bench, stream, result, options, user))
 

@@ -140,7 +140,7 @@ def _search(
         stream.rewriting = False
     if wanted.question != stream.question:
         stream.searched_for, stream.rewritten_by = wanted.question, wanted.by
-    stream.result = search(bench, wanted.question, collection=target, options=search_options)
+    stream.result = search(bench, wanted.question, collection=target, options=search_options).as_read()
 
 
 def _record(stream: AnswerStream, options: GenerateOptions) -> TurnRecord:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal, NamedTuple
 
@@ -48,7 +48,7 @@ class SearchOptions:
     mmr: float = 0.0
     """How much a hit is pushed back for saying what better ones say already, 0 (off) to 1: maximal marginal relevance."""
     neighbours: int = 0
-    """Chunks before and after each hit that its `context` takes in."""
+    """Chunks before and after each hit that are read with it: its `context`, and what an answer gets."""
     tags: tuple[str, ...] = ()
     """Search only documents with any of these tags; empty means all."""
     page_from: int | None = None
@@ -120,7 +120,7 @@ class Hit:
     short_by: float = 0.0
     """How much the score misses the threshold by; 0 for hits."""
     context: Context | None = None
-    """The chunk with its neighbours, when `SearchOptions.neighbours` asks for some."""
+    """The chunk with its neighbours, when `SearchOptions.neighbours` asks for some; `SearchResult.as_read` makes one chunk of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +173,28 @@ class SearchResult:
     terms: tuple[str, ...]
     timings: dict[str, float]
     used_index: str
+
+    def as_read(self) -> SearchResult:
+        """Return the result as an answer reads it: each hit as one chunk with the text around it that the options ask for.
+
+        A hit that stands whole in the text around a better one is left out: it is read there. Ranks stay as they are.
+        """
+        if not self.options.neighbours:
+            return self
+        read: list[Hit] = []
+        for hit in self.hits:
+            if not any(_lies_within(hit.chunk, other.chunk) for other in read):
+                read.append(_with_context(hit))
+        return replace(self, hits=tuple(read))
+
+
+def _lies_within(chunk: Chunk, other: Chunk) -> bool:
+    return chunk.document_id == other.document_id and other.start <= chunk.start and chunk.end <= other.end
+
+
+def _with_context(hit: Hit) -> Hit:
+    around = hit.context
+    if around is None:
+        return hit
+    wide = replace(hit.chunk, start=around.start, end=around.end, pages=around.pages, text=around.text)
+    return replace(hit, chunk=wide, context=None)

@@ -54,3 +54,32 @@ def test_a_hit_that_is_gone_has_no_context(bench: Workbench, samples: list[Uploa
     bench.catalog.delete_document(gone)
     for hit in rag.retrieval.with_contexts(bench, result).hits:
         assert (hit.context is None) == (hit.chunk.document_id == gone)
+
+
+def test_an_answer_reads_a_hit_with_its_neighbours(library: Workbench) -> None:
+    """What is cited is a span of the document still; a hit that stands in the text around a better one is not read twice."""
+    options = SearchOptions(neighbours=1, similarity_threshold=0, top_k=30)
+    result = rag.search(library, QUESTION, options=options)
+    read = result.as_read().hits
+    assert 0 < len(read) < len(result.hits)
+    for hit in read:
+        text = library.catalog.document(hit.chunk.document_id).text
+        assert hit.chunk.text == text[hit.chunk.start : hit.chunk.end]
+    spans = [(h.chunk.document_id, h.chunk.start, h.chunk.end) for h in read]
+    for hit in result.hits:
+        chunk = hit.chunk
+        assert any(d == chunk.document_id and start <= chunk.start and chunk.end <= end for d, start, end in spans)
+    assert rag.search(library, QUESTION).as_read().hits == rag.search(library, QUESTION).hits
+
+
+def test_the_answer_gets_what_stands_around(library: Workbench) -> None:
+    """`generate` quotes from the widened hits, and says from where in the document."""
+    options = SearchOptions(neighbours=2, similarity_threshold=0, top_k=1)
+    result = rag.search(library, QUESTION, options=options)
+    stream = rag.generate(library, result)
+    answer = stream.wait(60)
+    assert stream.result is not None and result.hits[0].context is not None
+    assert result.hits[0].context.text == stream.result.hits[0].chunk.text
+    for citation in answer.citations:
+        text = library.catalog.document(citation.hit.chunk.document_id).text
+        assert citation.quote == text[citation.start : citation.end]
