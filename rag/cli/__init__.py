@@ -28,6 +28,7 @@ from rag.cli.show import (
     print_diagnosis,
     print_json,
     print_report,
+    print_usage,
     record_json,
 )
 from rag.types import Answer, RestartEvent, SearchResult, StepEvent, TextEvent
@@ -214,11 +215,7 @@ def usage(data: Path | None, as_json: bool) -> None:
             print_json({"rows": rows, "totals": totals, "budgets": [budget_json(b) for b in bench.budgets.states()]})
             return
         warnings = bench.budgets.warnings()
-    for row in totals:
-        cost = "cost unknown" if row["cost_usd"] is None else f"${row['cost_usd']:.4f}"
-        click.echo(
-            f"{row['model']:40} {row['calls']:6} calls  {row['input_tokens']:10} in  {row['output_tokens']:8} out  {cost}"
-        )
+    print_usage(totals)
     for warning in warnings:
         click.echo(warning, err=True)
     if not totals:
