@@ -35,6 +35,7 @@ from rag.types import Answer, RestartEvent, SearchResult, StepEvent, TextEvent
 
 if TYPE_CHECKING:
     from rag.jobs import Job
+    from rag.types import Collection
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -96,7 +97,8 @@ def cli() -> None:
 def ingest(paths: tuple[Path, ...], collection: str | None, data: Path | None, as_json: bool) -> None:
     """Add files, or every supported file below folders, to a collection."""
     with rag.open_workbench(data) as bench:
-        target = _collection_made(bench, collection)
+        target = bench.collection(_collection_made(bench, collection))
+        _say_price(bench, paths, target)
         job = rag.start_ingest(bench, list(paths), collection=target)
         _follow(job)
         if job.result is None:
@@ -113,6 +115,23 @@ def _collection_made(bench: rag.Workbench, name: str | None) -> str | None:
     if name and name not in {c.name for c in bench.catalog.collections()}:
         bench.create_collection(name)
     return name
+
+
+def _say_price(bench: rag.Workbench, paths: tuple[Path, ...], target: Collection) -> None:
+    """Say about what goes to the provider of the collection's embedding model, before anything does."""
+    model = target.embedding_model
+    if not model or model.startswith("local/"):
+        return
+    job = bench.jobs.start("estimate", "Reading", lambda job: rag.ingestion.estimate_ingest(bench, paths, target, job))
+    _follow(job)
+    if job.result is None or job.stopping():
+        raise RagError(job.error or "Stopped; nothing was sent or stored.")
+    found = job.result
+    if not found.tokens:
+        click.echo(f"Nothing of this has to go to {model}.", err=True)
+        return
+    said = rag.reporting.foreseen(found.tokens, found.usd)
+    click.echo(f"The text goes to {model}: {said}. What it embedded before is not sent again.", err=True)
 
 
 def _follow(job: Job[Any]) -> None:

@@ -33,6 +33,12 @@ def spent(totals: Sequence[Mapping[str, Any]]) -> str:
     return " + ".join(part for part in parts if part)
 
 
+def foreseen(tokens: int, usd: float | None) -> str:
+    """Return what something will take: "about 1,200 tokens, about $0.0120"; a price that is not known is said to be unknown."""
+    price = "price unknown, so it counts in no budget" if usd is None else "free" if usd == 0 else f"about {cost(usd)}"
+    return f"about {round(tokens, -2 if tokens >= 1000 else 0):,} tokens, {price}"
+
+
 def paid(answer: Answer) -> str:
     """Return what an answer cost."""
     if answer.cached:
