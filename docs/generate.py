@@ -7,7 +7,7 @@ so that a new setting or option cannot be forgotten here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -30,22 +30,23 @@ def settings() -> str:
 
 
 def commands() -> str:
-    """Return the help of every command, as `--help` prints it."""
-    return "\n".join(
-        f"## rag {name}\n\n```text\n{_help(command, name)}\n```\n" for name, command in cli.commands.items()
-    )
+    """Return the help of every command, those of groups as well, as `--help` prints it."""
+    program = click.Context(cli, info_name="rag", terminal_width=100, **cli.context_settings)
+    return "\n".join(_sections(program, cli))
+
+
+def _sections(above: click.Context, group: click.Group) -> Iterator[str]:
+    for name, command in group.commands.items():
+        context = click.Context(command, info_name=name, parent=above, help_option_names=above.help_option_names)
+        yield f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
+        if isinstance(command, click.Group):
+            yield from _sections(context, command)
 
 
 def command_list() -> str:
     """Return one line a command."""
     rows = [f"| `rag {name}` | {command.get_short_help_str(120)} |" for name, command in cli.commands.items()]
     return "\n".join(["| Command | What it does |", "|---|---|", *rows, ""])
-
-
-def _help(command: click.Command, name: str) -> str:
-    program = click.Context(cli, info_name="rag", terminal_width=100, **cli.context_settings)
-    context = click.Context(command, info_name=name, parent=program)
-    return command.get_help(context)
 
 
 MADE: dict[str, Callable[[], str]] = {"settings": settings, "commands": commands, "command_list": command_list}

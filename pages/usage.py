@@ -9,6 +9,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+import rag
 from pages.parts import budgets, shared
 from pages.parts.safe_text import visible
 from rag import Workbench
@@ -55,11 +56,9 @@ def _since(period: str) -> datetime | None:
 
 
 def _headline(by_day: list[dict[str, Any]]) -> None:
-    unknown = sum(t["unknown_costs"] for t in by_day)
     estimated = sum(t["estimated"] for t in by_day)
-    known = [t["cost_usd"] for t in by_day if t["cost_usd"] is not None]
     shared.facts(
-        ("cost", (shared.cost(sum(known)) if known else "unknown") + (f" + {shared.count(unknown, 'unknown call')}" if unknown and known else "")),
+        ("cost", rag.reporting.spent(by_day)),
         ("calls", f"{sum(t['calls'] for t in by_day):,}"),
         ("tokens read", f"{sum(t['input_tokens'] for t in by_day):,}"),
         ("tokens written", f"{sum(t['output_tokens'] for t in by_day):,}"),
@@ -95,7 +94,7 @@ def _totals(bench: Workbench, since: datetime | None) -> None:
     rows = [
         {
             by.capitalize(): visible(str(t[by])), "Calls": t["calls"], "Texts": t["items"],
-            "Tokens read": t["input_tokens"], "Tokens written": t["output_tokens"], "Cost": _sum(t),
+            "Tokens read": t["input_tokens"], "Tokens written": t["output_tokens"], "Cost": rag.reporting.spent([t]),
         }
         for t in bench.ledger.totals(by, since)
     ]  # fmt: skip
@@ -111,13 +110,6 @@ def _table(rows: list[dict[str, Any]], key: str, most_px: int) -> None:
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, row_height=34, height=height, key=key, column_config=columns | when
     )
-
-
-def _sum(t: dict[str, Any]) -> str:
-    """Return the known cost; calls of unknown cost are named beside it."""
-    if t["cost_usd"] is None:
-        return "unknown"
-    return shared.cost(t["cost_usd"]) + (f" + {t['unknown_costs']} unknown" if t["unknown_costs"] else "")
 
 
 def _calls(records: list[UsageRecord]) -> None:

@@ -10,11 +10,10 @@ import streamlit as st
 import rag
 from pages.parts.models import visitor
 from pages.parts.safe_text import Node, draw, el, label, visible
-from pages.parts.shared import cost, count
+from pages.parts.shared import count
 from rag import ChunkOptions, RagError, Workbench
 
 if TYPE_CHECKING:
-    from rag.ingestion import EmbeddingEstimate
     from rag.jobs import Job
     from rag.types import Collection
 
@@ -61,19 +60,7 @@ def _costs(bench: Workbench, model: str, options: ChunkOptions, ids: list[str]) 
     texts = f"The text of {count(len(ids), 'document')} goes to {visible(model, 80)}"
     free = "What it embedded before is not sent again." if found.usd != 0 else ""
     warnings = bench.budgets.warnings(model.partition("/")[0]) if found.usd != 0 else []
-    return [f"{texts}: {_amount(found)}. {free}".strip(), *warnings]
-
-
-def _amount(found: EmbeddingEstimate) -> str:
-    """Return tokens and price; one that is not known is said to be unknown."""
-    price = (
-        "price unknown, so it counts in no budget"
-        if found.usd is None
-        else "free"
-        if found.usd == 0
-        else f"about {cost(found.usd)}"
-    )
-    return f"about {round(found.tokens, -2 if found.tokens >= 1000 else 0):,} tokens, {price}"
+    return [f"{texts}: {rag.reporting.foreseen(found.tokens, found.usd)}. {free}".strip(), *warnings]
 
 
 def missing_cost(bench: Workbench, chosen: Collection) -> None:
@@ -85,18 +72,24 @@ def missing_cost(bench: Workbench, chosen: Collection) -> None:
     draw(*(el("p.muted", s) for s in _costs(bench, chosen.embedding_model, chosen.options, ids)), key="missing.cost")
 
 
-def sent_to(bench: Workbench, target: Collection) -> None:
-    """Say where the text of files goes that are added to a collection, and at what price, where that is not this machine."""
-    if not is_remote(target.embedding_model):
+def sent_to(bench: Workbench, target: Collection, tokens: int, unread: int) -> None:
+    """Say where the text of files goes that are added to a collection, and for how much, where that is not this machine.
+
+    `tokens` are those of the files that were read; `unread` is how many more there are.
+    """
+    model = target.embedding_model
+    if not is_remote(model):
         return
     try:
-        usd = bench.likely_usd(target.embedding_model, 1_000_000, 0)
+        usd = bench.likely_usd(model, tokens, 0)
     except RagError as error:
         draw(el("p.muted", visible(str(error), 300)), key="preview.sent")
         return
-    price = "at an unknown price" if usd is None else "free" if usd == 0 else f"at about {cost(usd)} per million tokens"
-    model = visible(target.embedding_model, 80)
-    draw(el("p.muted", f"The text of what you add goes to {model}, {price}."), key="preview.sent")
+    more = f" for the files read so far; {count(unread, 'more is', 'more are')} not counted yet" if unread else ""
+    free = " What it embedded before is not sent again." if usd != 0 else ""
+    said = f"The text of what you add goes to {visible(model, 80)}: {rag.reporting.foreseen(tokens, usd)}{more}.{free}"
+    warnings = bench.budgets.warnings(model.partition("/")[0]) if usd != 0 else []
+    draw(*(el("p.muted", sentence) for sentence in (said, *warnings)), key="preview.sent")
 
 
 # --- what is measured of a collection ---

@@ -17,7 +17,7 @@ _REFRESH_S = 0.4
 _MINE, _PUT_AWAY = "jobs.mine", "jobs.seen"  # session keys of the ids of jobs
 _told: WeakSet[Job[Any]] = WeakSet()
 """Jobs whose end some session has shown."""
-_QUIET = {"warm-up", "tidy", "plan", "gaps", "map", "score"}  # of no interest to the user, or to no other one
+_QUIET = {"warm-up", "tidy", "plan", "gaps", "map", "score", "title"}  # of no interest to the user, or to no other one
 
 
 def latest(bench: Workbench, kind: str) -> Job[Any] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,8 @@ def show(bench: Workbench, target: Collection, files: Sequence[Upload], *, add: 
         return
     st.subheader("How the text will be cut")
     controls, sheet = st.columns([1, 2.3], gap="large")
-    refused = _refused(bench, target, files)
+    read = _read(bench, target, files)
+    refused = {place: found.problem for place, found in enumerate(read) if found.problem}
     with controls:
         picked = st.selectbox(
             shared.count(len(files), "file"),
@@ -44,7 +46,7 @@ def show(bench: Workbench, target: Collection, files: Sequence[Upload], *, add: 
             format_func=lambda i: f"{'✕ ' if i in refused else ''}{visible(files[i].name)}",
         )
         options = _chunk_options(target)
-        _offer(bench, target, files, options, add, refused=refused)  # above what grows, so that it is in sight
+        _offer(bench, target, files, options, add, read=read)  # above what grows, so that it is in sight
         if refused and len(files) > 1:
             head = f"{shared.count(len(refused), 'file')} cannot go in:"
             draw(
@@ -61,29 +63,43 @@ def show(bench: Workbench, target: Collection, files: Sequence[Upload], *, add: 
         _draw_preview(found, options, controls, sheet)
 
 
-def _refused(bench: Workbench, target: Collection, files: Sequence[Upload]) -> dict[int, str]:
-    """Return the places of the files that cannot go in, each with the sentence that says why.
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What reading a file of the drop told."""
+
+    problem: str = ""
+    """Why it cannot go in; empty when it can."""
+    tokens: int = 0
+    """About how many go to the provider of the collection's embedding model, cut as the collection is; 0 where it has none."""
+
+
+def _read(bench: Workbench, target: Collection, files: Sequence[Upload]) -> list[_Read]:
+    """Return what reading the files told, in their order.
 
     Every file is read once a drop, and only the first ones: the rest are read when they are added, and told then.
     """
-    known: dict[tuple[str, int], str] = st.session_state.get("preview.read", {})
-    found: dict[tuple[str, int], str] = {}
-    for file in files[:_READ_AT_ONCE]:
-        key = (file.name, hash(file.data))
-        found[key] = known[key] if key in known else _problem(bench, target, file)
+    known: dict[object, _Read] = st.session_state.get("preview.read", {})
+    remote = (target.id, target.options, target.documents) if embedding_models.is_remote(target.embedding_model) else ()
+    keys = [(file.name, hash(file.data), remote) for file in files[:_READ_AT_ONCE]]
+    found = {key: known.get(key) or _read_one(bench, target, file) for key, file in zip(keys, files, strict=False)}
     st.session_state["preview.read"] = found
-    problems = (found[file.name, hash(file.data)] for file in files[:_READ_AT_ONCE])
-    return {place: problem for place, problem in enumerate(problems) if problem}
+    return [found[key] for key in keys]
 
 
-def _problem(bench: Workbench, target: Collection, file: Upload) -> str:
+def _read_one(bench: Workbench, target: Collection, file: Upload) -> _Read:
     try:
         found = rag.preview(bench, file, target.options, collection=target)
     except DocumentError as error:
-        return str(error)
+        return _Read(str(error))
     except RagError:  # not the file's fault
-        return ""
-    return "" if found.chunks else f"{visible(file.name)} has no text to search."
+        return _Read()
+    if not found.chunks:
+        return _Read(f"{visible(file.name)} has no text to search.")
+    if not embedding_models.is_remote(target.embedding_model) or bench.catalog.has_document(
+        target.id, found.document.id
+    ):
+        return _Read()
+    return _Read(tokens=rag.ingestion.estimate_texts(bench, target.embedding_model, [c.text for c in found.chunks]))
 
 
 def _chunk_options(target: Collection) -> ChunkOptions:
@@ -138,15 +154,15 @@ def _offer(
     options: ChunkOptions,
     add: Add,
     *,
-    refused: Container[int],
+    read: Sequence[_Read],
 ) -> None:
     """Offer to add the files with what is on screen; a filled collection keeps the options it was made with."""
-    good = [file for place, file in enumerate(files) if place not in refused]
-    bad = [file for place, file in enumerate(files) if place in refused]
+    bad = [file for file, found in zip(files, read, strict=False) if found.problem]
+    good = [file for place, file in enumerate(files) if place >= len(read) or not read[place].problem]
     if not good:
         st.button("Nothing here can be added", width="stretch", key="preview.nothing", disabled=True)
         return
-    embedding_models.sent_to(bench, target)
+    embedding_models.sent_to(bench, target, _cut_by(options, target, read), len(files) - len(read))
     what = shared.count(len(good), "document")
     if options == target.options or _may_change(bench, target):
         if st.button(
@@ -183,6 +199,12 @@ def _offer(
     if st.button(f"Add to {label(target.name, 30)} as it is", width="stretch", key="preview.add_as_is"):
         add(bench, good, target, bad)
         st.rerun()
+
+
+def _cut_by(options: ChunkOptions, target: Collection, read: Sequence[_Read]) -> int:
+    """Return the tokens of the files that were read, cut by other options than the collection's: more overlap is more to send."""
+    ours, theirs = ((o.chunk_size_tokens - o.overlap_tokens) / o.chunk_size_tokens for o in (options, target.options))
+    return round(sum(found.tokens for found in read) * theirs / ours)
 
 
 def _may_change(bench: Workbench, target: Collection) -> bool:

@@ -21,6 +21,10 @@ _LIMITS = {
     "tpm": ("Tokens a minute", "tokens_per_minute"),
     "at_once": ("Calls at once", "concurrent"),
 }
+_PER_USER = {
+    "user_rpm": ("Requests a minute, each visitor", "requests_per_minute"),
+    "user_tpm": ("Tokens a minute, each visitor", "tokens_per_minute"),
+}
 _PRICES = {"input": "Input", "output": "Output", "cache_read": "Cached input", "cache_write": "Cache write"}
 
 
@@ -68,6 +72,8 @@ def _models(config: ProviderConfig, fields: str) -> None:
 def _limits(config: ProviderConfig, fields: str) -> None:
     for column, (part, (title, name)) in zip(st.columns(3), _LIMITS.items(), strict=True):
         _number(column, title, f"{fields}.{part}", getattr(config.limits, name), "no limit", whole=True)
+    for column, (part, (title, name)) in zip(st.columns(2), _PER_USER.items(), strict=True):
+        _number(column, title, f"{fields}.{part}", getattr(config.per_user, name, None), "no limit", whole=True)
 
 
 def _of_a_model(bench: Workbench, config: ProviderConfig, fields: str) -> None:
@@ -134,9 +140,11 @@ def _entered(config: ProviderConfig, fields: str) -> dict[str, Any]:
         if str(key).startswith(fields)
     }
     embedding = names_in(typed["embedding"] or "")
-    limits = type(config.limits)(**{name: typed[part] for part, (_, name) in _LIMITS.items()})
+    limits = {name: typed[part] for part, (_, name) in _LIMITS.items()}
+    each = {name: typed[part] for part, (_, name) in _PER_USER.items()}
     changes: dict[str, Any] = {
         "base_url": typed["url"] or "", "models": names_in(typed["models"] or ""), "limits": limits,
+        "per_user": {**each, "concurrent": None} if any(each.values()) else None,
         "embedding_models": {model: config.embedding_models.get(model, 0) for model in embedding},
     }  # fmt: skip
     if model := typed.get("of"):

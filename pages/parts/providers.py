@@ -86,6 +86,7 @@ def _head(bench: Workbench, config: ProviderConfig) -> Node:
             el("span.muted", f"key from {hint}" if hint else "no key"),
         ),
         el("p.muted", visible(problem, 400)) if problem and config.is_active else None,
+        el("p.muted", f"Limits: {config.held_to}.") if config.held_to else None,
     )
 
 

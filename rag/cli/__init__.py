@@ -28,12 +28,14 @@ from rag.cli.show import (
     print_diagnosis,
     print_json,
     print_report,
+    print_usage,
     record_json,
 )
 from rag.types import Answer, RestartEvent, SearchResult, StepEvent, TextEvent
 
 if TYPE_CHECKING:
     from rag.jobs import Job
+    from rag.types import Collection
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -95,7 +97,8 @@ def cli() -> None:
 def ingest(paths: tuple[Path, ...], collection: str | None, data: Path | None, as_json: bool) -> None:
     """Add files, or every supported file below folders, to a collection."""
     with rag.open_workbench(data) as bench:
-        target = _collection_made(bench, collection)
+        target = bench.collection(_collection_made(bench, collection))
+        _say_price(bench, paths, target)
         job = rag.start_ingest(bench, list(paths), collection=target)
         _follow(job)
         if job.result is None:
@@ -112,6 +115,23 @@ def _collection_made(bench: rag.Workbench, name: str | None) -> str | None:
     if name and name not in {c.name for c in bench.catalog.collections()}:
         bench.create_collection(name)
     return name
+
+
+def _say_price(bench: rag.Workbench, paths: tuple[Path, ...], target: Collection) -> None:
+    """Say about what goes to the provider of the collection's embedding model, before anything does."""
+    model = target.embedding_model
+    if not model or model.startswith("local/"):
+        return
+    job = bench.jobs.start("estimate", "Reading", lambda job: rag.ingestion.estimate_ingest(bench, paths, target, job))
+    _follow(job)
+    if job.result is None or job.stopping():
+        raise RagError(job.error or "Stopped; nothing was sent or stored.")
+    found = job.result
+    if not found.tokens:
+        click.echo(f"Nothing of this has to go to {model}.", err=True)
+        return
+    said = rag.reporting.foreseen(found.tokens, found.usd)
+    click.echo(f"The text goes to {model}: {said}. What it embedded before is not sent again.", err=True)
 
 
 def _follow(job: Job[Any]) -> None:
@@ -214,11 +234,7 @@ def usage(data: Path | None, as_json: bool) -> None:
             print_json({"rows": rows, "totals": totals, "budgets": [budget_json(b) for b in bench.budgets.states()]})
             return
         warnings = bench.budgets.warnings()
-    for row in totals:
-        cost = "cost unknown" if row["cost_usd"] is None else f"${row['cost_usd']:.4f}"
-        click.echo(
-            f"{row['model']:40} {row['calls']:6} calls  {row['input_tokens']:10} in  {row['output_tokens']:8} out  {cost}"
-        )
+    print_usage(totals)
     for warning in warnings:
         click.echo(warning, err=True)
     if not totals:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,6 +36,8 @@ KINDS = (
     "openai-compatible",
     "anthropic-compatible",
 )
+
+_COUNT = click.IntRange(1)
 
 
 def _options(command: F) -> F:
@@ -75,6 +78,10 @@ def provider() -> None:
 @click.option(
     "--embedding-model", "embedding", multiple=True, metavar="M", help="Embedding model on offer; repeatable."
 )
+@click.option("--rpm", type=_COUNT, help="Requests a minute, at most; no limit when not given.")
+@click.option("--tpm", type=_COUNT, help="Tokens a minute, at most; no limit when not given.")
+@click.option("--user-rpm", type=_COUNT, help="Requests a minute of each visitor of the pages, at most.")
+@click.option("--user-tpm", type=_COUNT, help="Tokens a minute of each visitor of the pages, at most.")
 @_options
 def add(
     name: str,
@@ -83,14 +90,20 @@ def add(
     key_env: str,
     models: tuple[str, ...],
     embedding: tuple[str, ...],
+    rpm: int | None,
+    tpm: int | None,
+    user_rpm: int | None,
+    user_tpm: int | None,
     data: Path | None,
     as_json: bool,
 ) -> None:
     """Add the provider NAME, whose models are then called NAME/MODEL. Makes no call; see `rag provider test`."""
     with _gateway(data, writes=True) as gateway:
         config = gateway.configure(
-            name, kind, base_url=base_url, key_env=key_env, models=models, embedding_models=dict.fromkeys(embedding, 0)
-        )
+            name, kind, base_url=base_url, key_env=key_env, models=models, embedding_models=dict.fromkeys(embedding, 0),
+            limits={"requests_per_minute": rpm, "tokens_per_minute": tpm},
+            per_user={"requests_per_minute": user_rpm, "tokens_per_minute": user_tpm, "concurrent": None} if user_rpm or user_tpm else None,
+        )  # fmt: skip
         gateway.book.add(config)
         problem = gateway.problem(config)
         row = _row(gateway, config)
@@ -111,6 +124,8 @@ def list_(data: Path | None, as_json: bool) -> None:
         return
     for row in rows:
         click.echo(f"{row['name']:16} {row['kind']:10} {row['base_url']}  {row['problem'] or 'ready'}")
+        if row["held_to"]:
+            click.echo(f"    {row['held_to']}")
         for model in row["models"]:
             window = f"{model['context_window']:,} tokens" if model["context_window"] else "window unknown"
             click.echo(f"    {model['name']:40} {window:18} {model['price'] or 'price unknown'}")
@@ -159,6 +174,9 @@ def _row(gateway: Gateway, config: ProviderConfig) -> dict[str, Any]:
         "key": gateway.key_hint(config),
         "active": config.is_active,
         "problem": gateway.problem(config),
+        "limits": asdict(config.limits),
+        "per_user": asdict(config.per_user) if config.per_user else None,
+        "held_to": config.held_to,
         "models": [
             {
                 "name": card.name,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
+import rag
 from rag.types import Answer, FileReport, Hit, IngestReport, SearchResult
 
 if TYPE_CHECKING:
@@ -130,13 +132,25 @@ def print_citations(answer: Answer) -> None:
     if answer.asked_nobody:
         click.echo("(no model was asked)")
     elif not answer.model.startswith("local/"):
-        cost = "cost unknown" if answer.cost_usd is None else f"${answer.cost_usd:.4f}"
-        click.echo(f"({answer.model}: {answer.usage.input_tokens} tokens in, {answer.usage.output_tokens} out, {cost})")
+        cost = "cost unknown" if answer.cost_usd is None else rag.reporting.cost(answer.cost_usd)
+        click.echo(f"({answer.model}: {', '.join(part for part in (rag.reporting.tokens(answer), cost) if part)})")
     for remark in (answer.label, answer.note, "from the cache, free of charge" if answer.cached else ""):
         if remark:
             click.echo(f"({remark})")
     for c in answer.citations:
         click.echo(f"[{c.marker}] {place(c.hit.document_name, c.pages)}")
+
+
+def print_usage(totals: Sequence[dict[str, Any]]) -> None:
+    """Print a line for each model and, of several, their sum."""
+    added = ("calls", "input_tokens", "output_tokens", "estimated")
+    rows = [(t["model"], t, [t]) for t in totals]
+    if len(totals) > 1:
+        rows.append(("All", {name: sum(t[name] for t in totals) for name in added}, list(totals)))
+    for name, t, parts in rows:
+        calls = f"{t['calls']:,} call{'' if t['calls'] == 1 else 's'}"
+        read = f"{'about ' if t['estimated'] else ''}{t['input_tokens']:,} in"
+        click.echo(f"{name:40} {calls:>14}  {read:>20}, {t['output_tokens']:>8,} out  {rag.reporting.spent(parts)}")
 
 
 def budget_json(state: BudgetState) -> dict[str, Any]:

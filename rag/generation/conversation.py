@@ -13,6 +13,7 @@ from rag.generation.followup import Rewritten, searchable
 from rag.generation.prompting import PastTurn
 from rag.generation.routed import routed
 from rag.generation.stream import AnswerStream
+from rag.generation.titling import title_later
 from rag.question import checked_question
 from rag.store.conversations import Conversation, ConversationInfo, Conversations, Turn, TurnState
 from rag.types import (
@@ -90,6 +91,8 @@ def ask(
     slot, is_kept = (earlier.slot, again.is_kept) if again and earlier else ("", True)
     turns.begin_turn(conversation_id, stream.id, question, slot=slot, is_kept=is_kept)
     stream.when_ended(lambda ended, answer: _closed(turns, ended, answer, again))
+    if not before:
+        title_later(bench, stream, conversation_id, _title(question), generate_options.model, user)
     bench.answers[stream.id] = stream
 
     def work(stream: AnswerStream) -> Iterator[Event]:

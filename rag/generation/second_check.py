@@ -121,16 +121,11 @@ def second_check(bench: Workbench, answer: Answer, model: str, *, user: str = ""
 
     structured = ask_for_json(_request(bench, model, answer, told), run)
     costs = [result.total_usd for result in structured.results]
-    usage = [result.usage for result in structured.results]
     return SecondCheck(
         structured.results[-1].model,
         tuple(_verdicts(structured.value, told)),
         None if any(c is None for c in costs) else sum(c for c in costs if c is not None),
-        Usage(
-            sum(u.input_tokens for u in usage),
-            sum(u.output_tokens for u in usage),
-            estimated=any(u.estimated for u in usage),
-        ),
+        Usage.total(result.usage for result in structured.results),
     )
 
 

@@ -2,8 +2,9 @@
 
 from rag.ingestion.building import build_collection, fill_collection, health, rebuild_index
 from rag.ingestion.doctor import doctor
+from rag.ingestion.forecast import estimate_ingest
 from rag.ingestion.intake import Preview, ingest, preview, start_ingest
-from rag.ingestion.measuring import EmbeddingEstimate, estimate_embedding
+from rag.ingestion.measuring import EmbeddingEstimate, estimate_embedding, estimate_texts
 from rag.ingestion.rendering import PageImage, render_page
 from rag.ingestion.samples import Samples, load_samples
 
@@ -15,6 +16,8 @@ __all__ = [
     "build_collection",
     "doctor",
     "estimate_embedding",
+    "estimate_ingest",
+    "estimate_texts",
     "fill_collection",
     "health",
     "ingest",

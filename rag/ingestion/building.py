@@ -63,7 +63,8 @@ def _start(bench: Workbench, collection: Collection, ids: Sequence[str], title: 
 def _fill(bench: Workbench, collection: Collection, ids: Sequence[str], report: Reporter) -> IngestReport:
     """Add documents one by one; a document that fails leaves the others, a collection or folder that is gone ends it all."""
     files: list[FileReport] = []
-    tokens, stopped = 0, False
+    used: list[Usage] = []
+    stopped = False
     names = bench.catalog.names(ids)
     sizes = {d.id: d.size_bytes + 1 for d in bench.catalog.documents()}
     work = [sizes.get(document_id, 1) for document_id in ids]
@@ -77,9 +78,8 @@ def _fill(bench: Workbench, collection: Collection, ids: Sequence[str], report: 
             document = bench.catalog.document(document_id)
             data = bench.catalog.file(document_id)
             place = Placed(report, f"({number} of {len(ids)})")
-            chunks, used = add_document(bench, collection, document, data, place)
+            chunks = add_document(bench, collection, document, data, place, used.append)
             bench.sync_index(collection)
-            tokens += used
             files.append(FileReport(name, "added", document_id=document_id, chunks=chunks, pages=len(document.pages)))
         except StoppedError:
             stopped = True
@@ -96,7 +96,7 @@ def _fill(bench: Workbench, collection: Collection, ids: Sequence[str], report: 
     if not stopped and any(f.status == "added" for f in files):
         report.begin(0, "chunks", "Measuring the threshold")
         measure_threshold(bench, collection)
-    return IngestReport(tuple(files), collection.name, Usage(input_tokens=tokens), stopped)
+    return IngestReport(tuple(files), collection.name, Usage.total(used), stopped)
 
 
 def rebuild_index(bench: Workbench) -> Job[None]:

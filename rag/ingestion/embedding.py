@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -16,10 +16,13 @@ from rag.workbench import Workbench
 _BATCH = 256  # texts embedded between two saves: what a kill can cost at most
 
 
+Heard = Callable[[Usage], None]
+
+
 def embed(
-    bench: Workbench, collection: Collection, texts: Sequence[str], report: Reporter, name: str = ""
-) -> tuple[Vectors, int]:
-    """Return one vector a text, made only where none is kept yet, and the tokens that this took.
+    bench: Workbench, collection: Collection, texts: Sequence[str], report: Reporter, name: str, on_used: Heard
+) -> Vectors:
+    """Return one vector a text, made only where none is kept yet; `on_used` hears what that takes, also where it fails.
 
     Raises `ModelUnavailableError` and `StoppedError`; vectors made before it are kept.
     """
@@ -32,25 +35,37 @@ def embed(
     missing = [i for i in range(len(texts)) if i not in known]
     report.begin(len(texts), "chunks", name)
     report.advance(len(known))
-    return vectors, _embed_missing(bench, embedder, texts, missing, vectors, report) if missing else 0
+    if missing:
+        _embed_missing(bench, embedder, texts, missing, vectors, report, on_used)
+    return vectors
 
 
 def _embed_missing(
-    bench: Workbench, embedder: Embedder, texts: Sequence[str], missing: list[int], vectors: Vectors, report: Reporter
-) -> int:
-    """Fill in the vectors of the missing positions and keep each batch as it is made; return the tokens read."""
-    tokens = finished = 0
+    bench: Workbench,
+    embedder: Embedder,
+    texts: Sequence[str],
+    missing: list[int],
+    vectors: Vectors,
+    report: Reporter,
+    on_used: Heard,
+) -> None:
+    """Fill in the vectors of the missing positions and keep each batch as it is made."""
+    used: list[Usage] = []
+    finished = 0
+
+    def heard(usage: Usage) -> None:
+        used.append(usage)
+        on_used(usage)
+
     with _counted(bench, embedder) as call:
         for low in range(0, len(missing), _BATCH):
             part = missing[low : low + _BATCH]
             batch = [texts[i] for i in part]
-            made = embedder.embed_documents(batch, on_done=report.advance, stop=report.stopping)
+            made = embedder.embed_documents(batch, on_done=report.advance, on_used=heard, stop=report.stopping)
             bench.catalog.keep_vectors(embedder.name, batch, made)
             vectors[part] = made
-            tokens += sum(min(embedder.max_input_tokens, len(embedder.token_spans(text))) for text in batch)
             finished += len(part)
-            call.usage, call.items = Usage(input_tokens=tokens), finished
-    return tokens
+            call.usage, call.items = Usage.total(used), finished
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import Any
 
 from rag.errors import DocumentTooLargeError, RagError, StoppedError, StoreError
 from rag.ingestion.chunking import chunk
-from rag.ingestion.embedding import embed
+from rag.ingestion.embedding import Heard, embed
 from rag.ingestion.measuring import measure_threshold
 from rag.ingestion.naming import clean_name
 from rag.ingestion.readers import read
@@ -88,22 +88,21 @@ def ingest(
     items += refused
     done: list[FileReport] = []
     names: dict[str, str] = {}
-    tokens = 0
+    used: list[Usage] = []
     sizes = [_size_bytes(item) for item in items]
     for number, item in enumerate(items, 1):
         if report.stopping():
             break
         report.plan(sum(sizes[: number - 1]), sizes[number - 1], sum(sizes))
         place = f"({number} of {counted})" if number <= counted else ""
-        outcome = _ingest_one(bench, item, target, report, place, names)
+        outcome = _ingest_one(bench, item, target, report, place, names, used.append)
         if outcome is None:
             break
-        done.append(outcome[0])
-        tokens += outcome[1]
+        done.append(outcome)
     stopped = len(done) < len(items)
     if not stopped and any(f.status == "added" for f in done) and bench.collection(target.name).calibration is None:
         measure_threshold(bench, target)
-    return IngestReport(tuple(done), target.name, Usage(input_tokens=tokens), stopped)
+    return IngestReport(tuple(done), target.name, Usage.total(used), stopped)
 
 
 def _size_bytes(item: Upload | Path) -> int:
@@ -179,6 +178,8 @@ def token_spans_of(bench: Workbench, collection: Collection | None) -> Callable[
     """Return what measures chunks: the tokenizer of the collection's embedding model, or words when there is none."""
     from rag import providers
 
+    if collection is not None and not collection.embedding_model.startswith("local/"):
+        return fallback_token_spans  # nobody is asked before there is something to embed
     if collection is None and providers.local_model_problem():
         return fallback_token_spans
     embedder = bench.usable_embedder(collection) if collection else bench.embedder(providers.DEFAULT_EMBEDDING_MODEL)
@@ -191,11 +192,12 @@ def add_document(
     document: Document,
     data: bytes,
     report: Reporter,
+    on_used: Heard,
     *,
     replaces: str | None = None,
     timings: _Timings | None = None,
-) -> tuple[int, int]:
-    """Chunk, embed and store a parsed document in one transaction; return (chunks, tokens embedded).
+) -> int:
+    """Chunk, embed and store a parsed document in one transaction; return how many chunks it has. `on_used` as in `embed`.
 
     Raises `StoppedError` (nothing of the document is in, but the vectors made so far are kept) and `StoreError`.
     """
@@ -203,23 +205,29 @@ def add_document(
     with clock.step("chunk"):
         chunks = chunk(document, collection.options, token_spans_of(bench, collection), scope=collection.id)
     if not chunks:
-        return 0, 0
-    vectors, tokens = None, 0
+        return 0
+    vectors = None
     if collection.embedding_model:
         with clock.step("embed"):
-            vectors, tokens = embed(bench, collection, [c.text for c in chunks], report, document.name)
+            vectors = embed(bench, collection, [c.text for c in chunks], report, document.name, on_used)
     with clock.step("store"), bench.write_lock:
         bench.catalog.put_document(collection.id, document, data, chunks, vectors, replaces=replaces)
-    return len(chunks), tokens
+    return len(chunks)
 
 
 # --- one file -------------------------------------------------------------------------------------------------------
 
 
 def _ingest_one(
-    bench: Workbench, item: Upload | Path, target: Collection, report: Reporter, place: str, names: dict[str, str]
-) -> tuple[FileReport, int] | None:
-    """Return what became of the file and the tokens it took; None when the user stopped.
+    bench: Workbench,
+    item: Upload | Path,
+    target: Collection,
+    report: Reporter,
+    place: str,
+    names: dict[str, str],
+    on_used: Heard,
+) -> FileReport | None:
+    """Return what became of the file; None when the user stopped.
 
     `names` are those of the same drop: two files of one name from two folders are two documents, not two versions of one.
     """
@@ -231,19 +239,19 @@ def _ingest_one(
         upload = item if isinstance(item, Upload) else load(item, bench.settings.upload_limit_bytes)
         document_id = hashlib.sha256(upload.data).hexdigest()
         name = _own_name(name, document_id, names)
-        outcome, tokens = _put(bench, replace(upload, name=name), document_id, target, report, clock, place)
-        return replace(outcome, path=path, timings=clock.ms), tokens
+        outcome = _put(bench, replace(upload, name=name), document_id, target, report, clock, place, on_used)
+        return replace(outcome, path=path, timings=clock.ms)
     except StoppedError:
         return None
     except StoreError:
         raise  # the data folder itself is in trouble: every further file would fail alike
     except RagError as error:
         status: Any = "empty" if type(error).__name__ == "EmptyDocumentError" else "failed"
-        return FileReport(name, status, str(error), path, timings=clock.ms), 0
+        return FileReport(name, status, str(error), path, timings=clock.ms)
     except Exception:
         log.exception("ingesting a file failed")
         message = f"{name} could not be added for a reason that the log tells; the other files are not affected."
-        return FileReport(name, "failed", message, path, timings=clock.ms), 0
+        return FileReport(name, "failed", message, path, timings=clock.ms)
 
 
 def _put(
@@ -254,31 +262,28 @@ def _put(
     report: Reporter,
     clock: _Timings,
     place: str,
-) -> tuple[FileReport, int]:
+    on_used: Heard,
+) -> FileReport:
     if bench.catalog.has_document(target.id, document_id):
-        return _known(bench, upload.name, target, document_id), 0
+        return _known(bench, upload.name, target, document_id)
     with clock.step("read"):
         document = _document_of(bench, upload, report.stopping)
     older = bench.catalog.find_document(target.id, document.name)
-    chunks, tokens = add_document(
-        bench, target, document, upload.data, Placed(report, place), replaces=older, timings=clock
-    )
+    told = Placed(report, place)
+    chunks = add_document(bench, target, document, upload.data, told, on_used, replaces=older, timings=clock)
     if not chunks:
-        return FileReport(upload.name, "empty", f"{upload.name} has no text to search; nothing was added."), tokens
+        return FileReport(upload.name, "empty", f"{upload.name} has no text to search; nothing was added.")
     with clock.step("index"):
         bench.sync_index(target)
     message = "Its earlier version was replaced." if older else ""
-    return (
-        FileReport(
-            document.name,
-            "replaced" if older else "added",
-            message,
-            document_id=document_id,
-            chunks=chunks,
-            pages=len(document.pages),
-            warnings=document.warnings,
-        ),
-        tokens,
+    return FileReport(
+        document.name,
+        "replaced" if older else "added",
+        message,
+        document_id=document_id,
+        chunks=chunks,
+        pages=len(document.pages),
+        warnings=document.warnings,
     )
 
 

@@ -47,6 +47,12 @@ def estimate_embedding(
     return EmbeddingEstimate(tokens, bench.likely_usd(embedding_model, tokens, 0))
 
 
+def estimate_texts(bench: Workbench, embedding_model: str, texts: Sequence[str]) -> int:
+    """Return about how many tokens go to an embedding model for texts; those that it embedded before are not sent again."""
+    known = bench.catalog.known_vectors(embedding_model, texts)
+    return sum(estimate(text) for place, text in enumerate(texts) if place not in known)
+
+
 def measure_threshold(bench: Workbench, collection: Collection) -> None:
     """Measure the threshold of a collection whose embedding model nobody measured; a failure leaves the guess and is logged.
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.types import Event, GenerateOptions, Hit, Stop, never
+from rag.types import Event, GenerateOptions, Hit, Stop, Usage, never
 
 Vectors = NDArray[np.float32]
 
@@ -40,11 +40,17 @@ class Embedder(Protocol):
         ...
 
     def embed_documents(
-        self, texts: Sequence[str], *, on_done: Callable[[int], None] | None = None, stop: Stop = never
+        self,
+        texts: Sequence[str],
+        *,
+        on_done: Callable[[int], None] | None = None,
+        on_used: Callable[[Usage], None] | None = None,
+        stop: Stop = never,
     ) -> Vectors:
         """Return one unit vector a text, shape (len(texts), dimension), float32.
 
-        `on_done` hears how many more texts are done. Raises `StoppedError` when `stop` says so.
+        `on_done` hears how many more texts are done, `on_used` what each request took, one that failed as well, from any thread.
+        Raises `StoppedError` when `stop` says so.
         """
         ...
 

@@ -66,6 +66,7 @@ class ProviderConfig:
     """The key is in the key file: one that cannot be read is an error, not a missing key."""
     limits: Limits = field(default_factory=Limits)
     per_user: Limits | None = None
+    """Of each visitor of the pages, beside those of all."""
     embed_texts: int = 0
     """Texts per embedding request; 0 takes the preset's."""
     first_byte_s: float = 0.0
@@ -94,6 +95,13 @@ class ProviderConfig:
         return found.is_local or (is_loopback(self.url) and not self.wants_key and not may_cost)
 
     @property
+    def held_to(self) -> str:
+        """The limits that the user set, for the screen; empty where there are none."""
+        all_, each = (str(limits) if limits and limits != Limits() else "" for limits in (self.limits, self.per_user))
+        parts = (f"at most {all_}" if all_ else "", f"each visitor at most {each}" if each else "")
+        return "; ".join(part for part in parts if part)
+
+    @property
     def default_model(self) -> str:
         found = presets.preset(self.kind)
         return self.models[0] if self.models else found.answer if presets.is_own_host(self.kind, self.url) else ""
@@ -103,7 +111,7 @@ def make_config(name: str, kind: str = "openai", **more: Any) -> ProviderConfig:
     """Return a configuration whose parts make sense together. Raises `ProviderError`, which says what to correct."""
     if kind not in presets.PRESETS:
         raise _wrong(f"There is no kind of provider {kind!r}; choose one of {', '.join(presets.PRESETS)}.")
-    config = ProviderConfig(name.strip().lower(), kind, **more)
+    config = ProviderConfig(name.strip().lower(), kind, **_with_limits(more))
     config = replace(config, base_url=config.base_url.strip().rstrip("/"))
     if not _NAME.fullmatch(config.name) or config.name == "local":
         raise _wrong(
@@ -112,6 +120,15 @@ def make_config(name: str, kind: str = "openai", **more: Any) -> ProviderConfig:
     _check_address(config.url)
     _check_models(config)
     return _with_defaults(config)
+
+
+def _with_limits(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of a configuration with limits made of what JSON holds of them; those of a later version are left out."""
+    made = dict(parts)
+    for name in ("limits", "per_user"):
+        if isinstance(given := made.get(name), Mapping):
+            made[name] = Limits(**{f.name: given[f.name] for f in fields(Limits) if f.name in given})
+    return made
 
 
 def _with_defaults(config: ProviderConfig) -> ProviderConfig:
@@ -259,9 +276,6 @@ def _fields(config: ProviderConfig) -> dict[str, Any]:
 
 def _from_json(row: Mapping[str, Any]) -> ProviderConfig:
     """Return a stored configuration; fields of a later version are left out."""
-    known = {f.name: row[f.name] for f in fields(ProviderConfig) if f.name in row}
+    known = _with_limits({f.name: row[f.name] for f in fields(ProviderConfig) if f.name in row})
     known["models"] = tuple(known.get("models") or ())
-    for name in ("limits", "per_user"):
-        if isinstance(known.get(name), Mapping):
-            known[name] = Limits(**{k: v for k, v in known[name].items() if k in {f.name for f in fields(Limits)}})
     return ProviderConfig(**known)

@@ -30,6 +30,7 @@ from rag.providers.runner import Runner
 from rag.providers.tokens import estimate, with_margin
 from rag.types import Stop, Usage, UsageStatus, never
 
+Heard = Callable[[Usage], None]
 Keep = Callable[[Sequence[str], Vectors], None]
 """Takes texts and their vectors as soon as a batch is done, in the thread that asked for them."""
 
@@ -101,8 +102,11 @@ class RemoteEmbedder:
     @property
     def model(self) -> EmbeddingModel:
         """What is known of the model; an unknown one is asked for one vector. Raises `ProviderError`."""
+        return self._learned(None)
+
+    def _learned(self, on_used: Heard | None) -> EmbeddingModel:
         if self._model is None:
-            (found,) = submit(self._batch(["dimension"], None)).result()
+            (found,) = submit(self._batch(["dimension"], None, on_used)).result()
             self._model = EmbeddingModel(len(found))
         return self._model
 
@@ -149,16 +153,22 @@ class RemoteEmbedder:
         return vectors
 
     def embed_documents(
-        self, texts: Sequence[str], *, on_done: Callable[[int], None] | None = None, stop: Stop = never
+        self,
+        texts: Sequence[str],
+        *,
+        on_done: Callable[[int], None] | None = None,
+        on_used: Heard | None = None,
+        stop: Stop = never,
     ) -> Vectors:
         """Return one unit vector a text, shape (len(texts), dimension), float32.
 
-        Batches that are done are kept before an error or a stop is raised. Raises `ProviderError`, `StoppedError`.
+        `on_used` hears what the provider reported for each request, or our estimate marked as one. Batches that are done are kept before an error or a stop is raised. Raises `ProviderError`, `StoppedError`.
         """
+        self._learned(on_used)
         vectors = np.zeros((len(texts), self.dimension), np.float32)
         wanted = [self._fitted(self.model.document_prefix + (text if text.strip() else "-")) for text in texts]
         done = 0
-        for start, made in self._finished(wanted, stop):
+        for start, made in self._finished(wanted, stop, on_used):
             vectors[start : start + len(made)] = made
             if self._keep is not None:
                 self._keep(texts[start : start + len(made)], made)
@@ -167,10 +177,12 @@ class RemoteEmbedder:
                 on_done(len(made))
         return vectors
 
-    def _finished(self, texts: Sequence[str], stop: Stop) -> Iterator[tuple[int, Vectors]]:
+    def _finished(
+        self, texts: Sequence[str], stop: Stop, on_used: Heard | None = None
+    ) -> Iterator[tuple[int, Vectors]]:
         """Yield (position, unit vectors) of batches as they are done, in the caller's thread."""
         finished: queue.SimpleQueue[tuple[int, Vectors] | None] = queue.SimpleQueue()
-        work = submit(self._all(texts, finished))
+        work = submit(self._all(texts, finished, on_used))
         stopped, done = False, 0
         try:
             while True:
@@ -199,7 +211,9 @@ class RemoteEmbedder:
                 error.args = (f"{str(error)[:-1]}; {kept}.",)
             raise
 
-    async def _all(self, texts: Sequence[str], finished: queue.SimpleQueue[tuple[int, Vectors] | None]) -> None:
+    async def _all(
+        self, texts: Sequence[str], finished: queue.SimpleQueue[tuple[int, Vectors] | None], on_used: Heard | None
+    ) -> None:
         """Embed all batches, some at once; the first failure lets those under way end and begins no more."""
         pending = iter(self._batches(texts))
         failed: list[RagError] = []
@@ -209,7 +223,8 @@ class RemoteEmbedder:
                 if failed:
                     return
                 try:
-                    finished.put((start, _unit(await self._batch(batch, self.dimension), self._route)))
+                    made = await self._batch(batch, self.dimension, on_used)
+                    finished.put((start, _unit(made, self._route)))
                 except RagError as error:
                     failed.append(error)
 
@@ -244,24 +259,27 @@ class RemoteEmbedder:
 
     # --- one batch, on the loop ---
 
-    async def _batch(self, texts: Sequence[str], dimension: int | None) -> list[list[float]]:
+    async def _batch(
+        self, texts: Sequence[str], dimension: int | None, on_used: Heard | None = None
+    ) -> list[list[float]]:
         """Embed one batch, in halves when the provider finds it too large."""
         try:
-            return await self._insist(texts, dimension)
+            return await self._insist(texts, dimension, on_used)
         except ProviderError as error:
             if len(texts) < 2 or not _is_too_much(error):
                 raise
             half = (len(texts) + 1) // 2
             self._batch_texts = min(self._batch_texts, half)  # later calls begin smaller
-            return [*await self._batch(texts[:half], dimension), *await self._batch(texts[half:], dimension)]
+            first = await self._batch(texts[:half], dimension, on_used)
+            return [*first, *await self._batch(texts[half:], dimension, on_used)]
 
-    async def _insist(self, texts: Sequence[str], dimension: int | None) -> list[list[float]]:
+    async def _insist(self, texts: Sequence[str], dimension: int | None, on_used: Heard | None) -> list[list[float]]:
         route, policy = self._route, self._runner.policy
         await asyncio.get_running_loop().run_in_executor(None, route.adapter.prepare)
         failures = 0
         while True:
             try:
-                return await self._attempt(texts, dimension)
+                return await self._attempt(texts, dimension, on_used)
             except RefusedFieldError:
                 continue  # at most as often as there are optional fields
             except ProviderError as error:
@@ -273,7 +291,7 @@ class RemoteEmbedder:
                     raise counted(given_up(error, route.target), failures) from error.__cause__
                 await asyncio.sleep(wait_s)
 
-    async def _attempt(self, texts: Sequence[str], dimension: int | None) -> list[list[float]]:
+    async def _attempt(self, texts: Sequence[str], dimension: int | None, on_used: Heard | None) -> list[list[float]]:
         """Make one request, with its permit and its row."""
         route, runner = self._route, self._runner
         likely = Usage(runner.calibration.corrected(route.name, sum(estimate(t) for t in texts)), estimated=True)
@@ -300,6 +318,8 @@ class RemoteEmbedder:
                     used = Usage()
                 raise error from error.__cause__
             finally:
+                if on_used is not None:
+                    on_used(used)
                 closing = self._close(row, status, used, reply, error, began)  # type: ignore[arg-type]
                 await runner.books.settle(closing, hurried=status == "stopped")
         finally:

@@ -26,6 +26,18 @@ class Limits:
             if value is not None and value < 1:
                 raise ValueError("a limit must be 1 or more, or none")
 
+    def __str__(self) -> str:
+        """
+        >>> str(Limits(30, 9000, None))
+        '30 requests a minute, 9,000 tokens a minute'
+        """
+        named = (
+            (self.requests_per_minute, "requests a minute"),
+            (self.tokens_per_minute, "tokens a minute"),
+            (self.concurrent, "at once"),
+        )
+        return ", ".join(f"{value:,} {name}" for value, name in named if value is not None)
+
 
 @dataclass(slots=True, eq=False)
 class _Booking:

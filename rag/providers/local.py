@@ -20,7 +20,7 @@ import numpy as np
 from rag.errors import ModelUnavailableError, StoppedError
 from rag.providers.base import Vectors
 from rag.providers.minilm_files import TOKENIZER_FILE, WEIGHTS_FILE, Weights, package_folder, problem, verified, weights
-from rag.types import Stop, never
+from rag.types import Stop, Usage, never
 
 NAME: Final = "local/all-MiniLM-L6-v2"
 DIMENSION: Final = 384
@@ -81,9 +81,14 @@ class LocalEmbedder:
         return self.embed_documents(texts, stop=stop)
 
     def embed_documents(
-        self, texts: Sequence[str], *, on_done: Callable[[int], None] | None = None, stop: Stop = never
+        self,
+        texts: Sequence[str],
+        *,
+        on_done: Callable[[int], None] | None = None,
+        on_used: Callable[[Usage], None] | None = None,
+        stop: Stop = never,
     ) -> Vectors:
-        """Return one unit vector a text, as `Embedder` says. `stop` and `on_done` are called in the caller's thread."""
+        """Return one unit vector a text, as `Embedder` says. `stop` and the others are called in the caller's thread."""
         vectors = np.empty((len(texts), DIMENSION), np.float32)
         if not texts:
             return vectors
@@ -91,6 +96,8 @@ class LocalEmbedder:
         with ThreadPoolExecutor(self._workers, thread_name_prefix="embed") as pool:
             for start in range(0, len(texts), WINDOW_TEXTS):
                 _embed_window(pool, model, texts[start : start + WINDOW_TEXTS], vectors[start:], on_done, stop)
+        if on_used is not None:
+            on_used(Usage(input_tokens=sum(min(MAX_INPUT_TOKENS, len(model.token_spans(text))) for text in texts)))
         return vectors
 
     def _loaded(self) -> _Model:

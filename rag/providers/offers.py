@@ -69,12 +69,17 @@ def routing_of(gateway: Gateway, settings: SettingsStore, chosen: str, user: str
     provider = chosen.partition("/")[0]
     configs = {config.name: config for config in gateway.book.all()}
     own = configs.get(provider)
+
+    def usable(model: str) -> bool:
+        config = configs.get(model.partition("/")[0])
+        return config is not None and not gateway.problem(config, user)
+
     for size in ("small", "large"):
         name = getattr(own, size, "")
         kept.setdefault(size, f"{provider}/{name}" if own and name in own.models else "")
-        config = configs.get(kept[size].partition("/")[0])
-        if config is None or gateway.problem(config, user):
+        if not usable(kept[size]):
             kept[size] = ""
+    kept["overrides"] = {task: model for task, model in kept.get("overrides", {}).items() if usable(model)}
     return Routing(chosen, **{name: value for name, value in kept.items() if name in _RULE})
 
 

@@ -12,9 +12,8 @@ from typing import Final, Literal
 SETTING: Final = "routing"
 """Key of what the user changed of the rule: fields of `Routing` but `chosen`; what is not there is as it is made."""
 
-Task = Literal["title", "rewrite", "check", "suggest", "answer", "research"]
-TASKS: Final[tuple[Task, ...]] = ("title", "rewrite", "check", "suggest", "answer", "research")
-_SIMPLE: Final[frozenset[Task]] = frozenset({"title", "rewrite", "check", "suggest"})
+Task = Literal["title", "rewrite", "check", "answer"]
+SIMPLE: Final[tuple[Task, ...]] = ("title", "rewrite", "check")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,9 @@ class Routing:
     overrides: Mapping[str, str] = field(default_factory=dict)
     """Task to model: goes before the rule."""
     is_on: bool = True
-    """Off: every task goes to the chosen model."""
+    """Off: every task goes to the chosen model, but for those in `overrides`; no title is written."""
+    titles: bool = True
+    """Let the small model write the title of a conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,10 @@ def choose(task: Task, routing: Routing, *, prompt_tokens: int = 0, documents: i
     'The prompt is long (about 50,000 tokens), so it goes to the large model.'
     """
     if model := routing.overrides.get(task):
-        return Choice(model, f"You chose this model for the task {task!r}.")
+        return Choice(model, f"You chose this model for the task {task!r} in the settings.")
     if not routing.is_on:
         return Choice(routing.chosen, "Every task goes to the model that you chose.")
-    if task in _SIMPLE:
+    if task in SIMPLE:
         if routing.small:
             return Choice(routing.small, f"The task {task!r} is simple, so it goes to the small model.")
     elif routing.large and prompt_tokens >= routing.long_tokens:

@@ -18,6 +18,7 @@ from rag.providers.loop import finish, submit
 from rag.providers.messages import Message, ModelInfo, Request
 from rag.providers.offers import embedding_model
 from rag.providers.wording import SETTINGS
+from rag.types import Usage
 
 ACTION: Final = "test"
 _QUESTION: Final = "Reply with the word ok."
@@ -109,10 +110,15 @@ def _try_embedding(
     route = make_route(config, model, adapter, key)
     began = time.monotonic()
     embedder = RemoteEmbedder(gateway.runner, route, embedding_model(config, model), action=ACTION)
-    vector = embedder.embed_query(_QUESTION)
+    used: list[Usage] = []
+    (vector,) = embedder.embed_documents([_QUESTION], on_used=used.append)
     ms = (time.monotonic() - began) * 1000
-    sentence = f"{route.name} answered within {ms / 1000:.1f} s with {len(vector)} numbers a vector."
-    return Trial(True, sentence, model, None, ms, listed, len(vector))
+    cost = gateway.prices.cost(route.tariff, model, Usage.total(used))
+    sentence = (
+        f"{route.name} answered within {ms / 1000:.1f} s with {len(vector)} numbers a vector; "
+        f"the test cost {_money(cost.usd, cost.estimated_usd)}."
+    )
+    return Trial(True, sentence, model, cost.usd, ms, listed, len(vector))
 
 
 def _money(usd: float | None, estimated: float | None) -> str:

@@ -6,7 +6,7 @@ from rag.reporting.points import open_points
 from rag.reporting.report import one_answer, report, report_name
 from rag.reporting.sources import Source, by_marker, place_of, sources
 from rag.reporting.trees import Child, Node, as_html, el, plain, visible
-from rag.reporting.words import cost, duration, pages_text
+from rag.reporting.words import cost, duration, foreseen, pages_text, spent, tokens
 
 __all__ = [
     "Child",
@@ -20,6 +20,7 @@ __all__ = [
     "cost",
     "duration",
     "el",
+    "foreseen",
     "legend",
     "markdown",
     "one_answer",
@@ -30,6 +31,8 @@ __all__ = [
     "report",
     "report_name",
     "sources",
+    "spent",
+    "tokens",
     "verbatim",
     "visible",
 ]

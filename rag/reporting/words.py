@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from rag.types import Answer
 
 
@@ -12,6 +15,28 @@ def cost(usd: float | None) -> str:
     if 0 < usd < 0.0001:
         return "< $0.0001"
     return f"${usd:.2f}" if usd == 0 or usd >= 1 else f"${usd:.4f}"
+
+
+def spent(totals: Sequence[Mapping[str, Any]]) -> str:
+    """Return what calls cost, by rows of `Ledger.totals`: "$0.0100 + about $0.0020 + 4 calls of unknown price".
+
+    What is estimated says so, and what has no price is told, neither left out nor $0.
+    """
+    known = [t["cost_usd"] for t in totals if t["cost_usd"] is not None]
+    likely = [t["estimated_usd"] for t in totals if t["estimated_usd"] is not None]
+    unpriced = sum(t["unpriced"] for t in totals)
+    parts = (
+        cost(sum(known)) if known else "",
+        f"about {cost(sum(likely))}" if likely else "",
+        f"{count(unpriced, 'call')} of unknown price" if unpriced else "",
+    )
+    return " + ".join(part for part in parts if part)
+
+
+def foreseen(tokens: int, usd: float | None) -> str:
+    """Return what something will take: "about 1,200 tokens, about $0.0120"; a price that is not known is said to be unknown."""
+    price = "price unknown, so it counts in no budget" if usd is None else "free" if usd == 0 else f"about {cost(usd)}"
+    return f"about {round(tokens, -2 if tokens >= 1000 else 0):,} tokens, {price}"
 
 
 def paid(answer: Answer) -> str:

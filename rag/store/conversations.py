@@ -162,12 +162,13 @@ class Conversations:
         with self._writing() as connection:
             connection.execute(sa.insert(conversations).values(**values))
 
-    def rename(self, conversation_id: str, title: str) -> None:
-        """Give a conversation another title; one that is gone already is fine."""
+    def rename(self, conversation_id: str, title: str, *, instead_of: str | None = None) -> None:
+        """Give a conversation another title, or only where it has the one named; a conversation that is gone already is fine."""
+        meant = conversations.c.id == conversation_id
+        if instead_of is not None:
+            meant &= conversations.c.title == instead_of
         with self._writing() as connection:
-            connection.execute(
-                sa.update(conversations).where(conversations.c.id == conversation_id).values(title=title)
-            )
+            connection.execute(sa.update(conversations).where(meant).values(title=title))
 
     def delete(self, conversation_id: str) -> None:
         """Delete a conversation with its turns; one that is gone already is fine."""

@@ -32,6 +32,7 @@ class IngestReport:
     files: tuple[FileReport, ...]
     collection: str
     usage: Usage
+    """Of embedding the files, also of those that failed: as the provider reported it, or estimated."""
     stopped: bool = False
 
 

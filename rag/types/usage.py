@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -19,6 +20,18 @@ class Usage:
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
     estimated: bool = False
+
+    @classmethod
+    def total(cls, parts: Iterable[Usage]) -> Usage:
+        """Return what several calls used together: estimated as soon as one of them is.
+
+        >>> Usage.total([Usage(5, 1), Usage(7, estimated=True)]).input_tokens
+        12
+        """
+        kept = list(parts)
+        names = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+        sums = {name: sum(getattr(part, name) for part in kept) for name in names}
+        return cls(**sums, estimated=any(part.estimated for part in kept))
 
 
 @dataclass(frozen=True, slots=True)

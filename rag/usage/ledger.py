@@ -197,7 +197,8 @@ class Ledger:
 
         Each has the key that is named by `by` (the day as 2026-11-20 in local time, the model as PROVIDER/MODEL), calls, items,
         input_tokens, output_tokens, cost_usd (the sum of the known costs, None when none is), unknown_costs (calls that are
-        not in that sum) and estimated (calls whose tokens are estimates).
+        not in that sum), of these estimated_usd (the likely cost of those with a price, None when none has one) and unpriced (calls
+        without a price), and estimated (calls whose tokens are estimates).
         """
         keys: dict[By, sa.ColumnElement[Any]] = {
             "day": sa.func.date(_usage.c.at, "localtime"),
@@ -236,12 +237,15 @@ class Ledger:
 
 def _sums(key: sa.Label[Any]) -> sa.Select[*tuple[Any, ...]]:
     total = sa.func.sum
+    known, likely = _usage.c.cost_usd, _usage.c.estimated_cost_usd
     return sa.select(
         key,
         sa.func.count().label("calls"),
         *(total(_usage.c[name]).label(name) for name in ("items", "input_tokens", "output_tokens")),
-        total(_usage.c.cost_usd).label("cost_usd"),  # NULL when no cost is known
-        total(sa.case((_usage.c.cost_usd.is_(None), 1), else_=0)).label("unknown_costs"),
+        total(known).label("cost_usd"),  # NULL when no cost is known
+        total(sa.case((known.is_(None), 1), else_=0)).label("unknown_costs"),
+        total(sa.case((known.is_(None), likely))).label("estimated_usd"),
+        total(sa.case((known.is_(None) & likely.is_(None), 1), else_=0)).label("unpriced"),
         total(sa.case((_usage.c.estimated, 1), else_=0)).label("estimated"),
     ).group_by(key)
 

@@ -39,6 +39,7 @@ def bench(tmp_path: Path, server: FaultServer, monkeypatch: pytest.MonkeyPatch) 
             opened.gateway.book.add(
                 opened.gateway.configure(name, kind, base_url=url, key_env="FAULT_KEY", models=models, small="ok?small")
             )
+        opened.catalog.set_setting("routing", {"titles": False})  # the small model has one thing to do here
         (opened.data_dir / "prices.toml").write_text('["open/ok?small"]\ninput = 1\noutput = 2\n')
         yield opened
 

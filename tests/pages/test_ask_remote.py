@@ -325,7 +325,7 @@ def test_an_export_holds_nothing_live() -> None:
 def test_a_small_model_can_rewrite(page: Any, server: FaultServer) -> None:
     """The small model of the rule writes what is searched for, the chosen one answers."""
     page.bench.gateway.book.change("fault", models=("ok", "401", "small"))
-    page.bench.catalog.set_setting("routing", {"small": "fault/small"})
+    page.bench.catalog.set_setting("routing", {"small": "fault/small", "titles": False})
     server.replies |= {"ok": [TRUE], "small": ["When did the gearbox of turbine 3 fail?"]}
     ask(page, "fault/ok")
     assert "searched for: When did the gearbox" in ask(page, "fault/ok", "And when was that?").drawn("ask.last")

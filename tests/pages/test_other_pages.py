@@ -103,16 +103,16 @@ def test_local_calls_cost_an_explicit_nothing(visit_with_samples: Visit) -> None
 
 
 def test_an_unknown_cost_is_never_shown_as_zero(visit_with_samples: Visit) -> None:
-    """A call without a price is named beside the known sum, and alone it reads unknown."""
+    """A call without a price is told beside the known sum, and alone; an estimate says that it is one."""
     from rag.types import Usage
 
     page = visit_with_samples("usage")
     row = page.bench.ledger.start("ask", "somebody", "unpriced")
     page.bench.ledger.finish(row, status="ok", usage=Usage(10, 20), cost_usd=None, price_source="unknown")
     page.run()
-    assert "1 unknown call" in page.drawn("usage.facts")
+    assert "$0.00 + 1 call of unknown price" in page.drawn("usage.facts")
     table = page.test.dataframe[0].value
-    assert ["unknown"] == table[table["Model"] == "somebody/unpriced"]["Cost"].tolist()
+    assert ["1 call of unknown price"] == table[table["Model"] == "somebody/unpriced"]["Cost"].tolist()
 
 
 def test_totals_by_action_and_day(visit_with_samples: Visit) -> None:

@@ -151,7 +151,13 @@ def changing(page: Any, part: str) -> Any:
 def test_everything_of_a_provider_can_be_changed(visit: Visit, server: FaultServer) -> None:
     """Embedding models, limits, the window and the price of a model; they are kept and shown as the user's own."""
     page = added(visit("settings"), server, models="ok\nsmall")
-    for part, value in (("embedding", "vectors\nother-vectors"), ("rpm", 30), ("tpm", 9000), ("at_once", None)):
+    for part, value in (
+        ("embedding", "vectors\nother-vectors"),
+        ("rpm", 30),
+        ("tpm", 9000),
+        ("at_once", None),
+        ("user_rpm", 5),
+    ):
         changing(page, part).set_value(value)
     changing(page, "of").set_value("small")
     page.run()
@@ -162,10 +168,19 @@ def test_everything_of_a_provider_can_be_changed(visit: Visit, server: FaultServ
     assert (30, 9000, None) == (
         config.limits.requests_per_minute, config.limits.tokens_per_minute, config.limits.concurrent,
     )  # fmt: skip
+    assert (5, None, None) == (
+        config.per_user.requests_per_minute, config.per_user.tokens_per_minute, config.per_user.concurrent,
+    )  # fmt: skip
     assert {"vectors": 0, "other-vectors": 0} == config.embedding_models
     said = page.drawn("settings.provider.fault")
     assert "small chat 32,000 tokens; your price: in 0.5, out 2 USD per million tokens" in said
     assert "ok chat, default window unknown; price unknown" in said and "vectors embedding" in said
+    assert (
+        "Limits: at most 30 requests a minute, 9,000 tokens a minute; each visitor at most 5 requests a minute." in said
+    )
+    changing(page, "user_rpm").set_value(None)
+    page.press("Save")
+    assert page.bench.gateway.book.get("fault").per_user is None
 
 
 def test_a_price_can_be_taken_back(visit: Visit, server: FaultServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -173,11 +174,20 @@ def test_the_budget_ends_a_build(page: Any, server: FaultServer) -> None:
 
 
 def test_files_for_such_a_collection_say_where_their_text_goes(page: Any) -> None:
-    """On Documents, before they are added, with the price."""
+    """On Documents, before they are added, with all that it will take; what cannot go in, or is in already, counts nothing."""
     build(page, "fault/ok")
-    page = page.go("documents").drop(("new.txt", b"The harbour wall was raised by two metres in the spring. " * 9))
-    assert "The text of what you add goes to fault/ok, at about $10.00 per million tokens." in page.drawn(
-        "preview.sent"
+    old = page.bench.catalog.documents(page.bench.collection("remote").id)[0]
+    files = (
+        ("new.txt", b"The harbour wall was raised by two metres in the spring. " * 9),
+        ("broken.pdf", b"%PDF-1.7 and then nothing"),
+        (old.name, page.bench.catalog.file(old.id)),
     )
+    page = page.go("documents").drop(*files)
+    said = page.drawn("preview.sent")
+    found = re.fullmatch(
+        r"The text of what you add goes to fault/ok: about (\d+) tokens, about \$0\.00\d\d\. What it embedded before is not sent again\.",
+        said,
+    )
+    assert found and 90 <= int(found[1]) <= 140, said
     page.test.session_state["collection.next"] = "main"
     assert not page.run().has("preview.sent")

@@ -35,8 +35,18 @@ def page(visit_with_samples: Visit, server: FaultServer, monkeypatch: pytest.Mon
     return page
 
 
-def ask(page: Any, question: str = QUESTION) -> str:
-    page.test.session_state["ask.model"] = "fault/ok"
+def settle(page: Any) -> None:
+    """Wait for titles that are being written."""
+    for job in page.bench.jobs.recent("title"):
+        assert job.wait(30)
+
+
+def titles(page: Any) -> list[str]:
+    return [info.title for info in page.bench.turns.list()]
+
+
+def ask(page: Any, question: str = QUESTION, model: str = "fault/ok") -> str:
+    page.test.session_state["ask.model"] = model
     page.test.chat_input[0].set_value(question)
     page.run()
     for stream in page.bench.answers.values():
@@ -63,7 +73,69 @@ def test_a_follow_up_is_rewritten_by_the_small_model(page: Any, server: FaultSer
     server.replies["ok?size=small"] = ["What did the gearbox of turbine 3 cost?"]
     ask(page)
     ask(page, "And what did it cost?")
-    assert ["rewrite"] == [r.action for r in page.bench.ledger.records() if r.model == "ok?size=small"]
+    settle(page)
+    assert ["rewrite", "title"] == [r.action for r in page.bench.ledger.records() if r.model == "ok?size=small"]
+
+
+def test_a_title_is_written_by_the_small_model_once(page: Any, server: FaultServer) -> None:
+    """After the first answer of a model, in the background; the ledger shows what it cost, and a second question changes nothing."""
+    server.replies["ok?size=small"] = ['"Turbine 3: gearbox failure and repair time in the year of the storm."']
+    ask(page)
+    ask(page, "What did the board of Brackwater approve for the Saltmarsh battery?")
+    settle(page)
+    assert ["Turbine 3: gearbox failure and repair time in"] == titles(page)
+    assert ["title"] == [r.action for r in page.bench.ledger.records() if r.model == "ok?size=small"]
+
+
+@pytest.mark.parametrize(
+    "rule", [{"titles": False}, {"is_on": False}, {"small": ""}, {"small": "fault/401"}, {"small": "gone/model"}]
+)
+def test_without_a_title_the_question_stays(page: Any, server: FaultServer, rule: dict[str, Any]) -> None:
+    """Switched off, without a small model that can be used, or when that fails."""
+    page.bench.gateway.book.change("fault", models=("ok", "ok?size=small", "401"))
+    page.bench.catalog.set_setting("routing", rule)
+    ask(page)
+    settle(page)
+    assert [QUESTION] == titles(page)
+    assert (1 if rule.get("small") == "fault/401" else 0) == len(
+        [r for r in page.bench.ledger.records() if r.action == "title"]
+    )
+
+
+def test_extracts_write_no_title(page: Any, server: FaultServer) -> None:
+    """Nothing leaves this machine for somebody who asked for extracts."""
+    ask(page, model="local/extractive")
+    settle(page)
+    assert [QUESTION] == titles(page) and [] == server.exchanges
+
+
+def test_the_title_of_the_user_stays(page: Any, server: FaultServer) -> None:
+    """Who renames a conversation while its title is being written is right."""
+
+    def renamed_meanwhile(body: dict[str, Any]) -> str:
+        (info,) = page.bench.turns.list()
+        page.bench.rename_conversation(info.id, "My own")
+        return "Gearbox"
+
+    server.minds["ok?size=small"] = renamed_meanwhile
+    ask(page)
+    settle(page)
+    assert ["My own"] == titles(page) and 1 == len(server.of("ok?size=small"))
+
+
+def test_a_model_can_be_named_for_a_task(page: Any, server: FaultServer) -> None:
+    """It goes before the rule, is kept, shown, and taken back; nothing else of the rule is lost by it."""
+    page.bench.catalog.set_setting("routing", {"large": ""})
+    page = page.go("settings")
+    page.test.selectbox("routing.check").set_value("fault/ok?size=large")
+    said = page.run().drawn("settings.routing")
+    assert "when asked to fault/ok?size=large" in said and "searched for fault/ok?size=small" in said
+    kept = page.bench.catalog.setting("routing")
+    assert ({"check": "fault/ok?size=large"}, "") == (kept["overrides"], kept["large"])
+    page.test.selectbox("routing.check").set_value("by the rule")
+    assert "when asked to fault/ok?size=small" in page.run().drawn("settings.routing")
+    page.test.toggle("routing.titles").set_value(False)
+    assert "conversation nobody: the question, cut" in page.run().drawn("settings.routing")
 
 
 def test_the_large_model_that_fails_is_followed_by_the_chosen_one(page: Any, server: FaultServer) -> None:

@@ -92,9 +92,19 @@ def test_totals_by_model_add_up(ledger: Ledger) -> None:
 
     assert {
         "model": "acme/a", "calls": 3, "items": 3, "input_tokens": 30, "output_tokens": 3, "cost_usd": 0.5,
-        "unknown_costs": 1, "estimated": 1,
+        "unknown_costs": 1, "estimated": 1, "estimated_usd": None, "unpriced": 1,
     } == a  # fmt: skip
     assert ("acme/b", None, 1) == (b["model"], b["cost_usd"], b["unknown_costs"])
+
+
+def test_totals_tell_likely_costs_apart_from_unknown_ones(ledger: Ledger) -> None:
+    """A call with a price whose tokens are estimated has a likely cost; one without a price has none."""
+    row = ledger.start("ask", "acme", "a")
+    usage = Usage(input_tokens=10, estimated=True)
+    ledger.finish(row, status="ok", usage=usage, cost_usd=None, price_source="list", estimated_cost_usd=0.25)
+    call(ledger, model="a", cost=None)
+    (found,) = ledger.totals("model")
+    assert (2, 0.25, 1) == (found["unknown_costs"], found["estimated_usd"], found["unpriced"])
 
 
 def test_totals_by_day_and_action(ledger: Ledger) -> None:

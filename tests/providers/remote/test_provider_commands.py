@@ -64,6 +64,17 @@ def test_add_list_test_remove(run: Run, server: FaultServer, tmp_path: Path) -> 
     assert "No provider is set up" in run("list").stdout
 
 
+def test_limits_can_be_given_for_all_and_for_each_visitor(run: Run, server: FaultServer) -> None:
+    """They are kept and stand in the list."""
+    run("add", "lab", "--base-url", server.openai_url, "--rpm", "30", "--user-rpm", "5", "--user-tpm", "2000")
+    assert "at most 30 requests a minute, 24 at once; each visitor at most 5 requests a minute, 2,000 tokens" in (
+        run("list").stdout
+    )
+    (listed,) = json.loads(run("list", "--json").stdout)["providers"]
+    assert {"requests_per_minute": 5, "tokens_per_minute": 2000, "concurrent": None} == listed["per_user"]
+    assert run("add", "more", "--user-rpm", "0", fails=True).exit_code == 2
+
+
 def test_no_output_holds_a_key(run: Run, server: FaultServer) -> None:
     """Only its last four characters, wherever it is from."""
     outputs = [

@@ -12,7 +12,7 @@ import pytest
 from rag.errors import ProviderError
 from rag.providers.attempts import Job
 from rag.providers.messages import CallEnd, CitedEvent, Excerpt, Message, Request, Tool, ToolCall
-from rag.providers.routing import Routing, choose
+from rag.providers.routing import SIMPLE, Routing, choose
 from rag.providers.structured import ask_for_json, parse
 from rag.providers.tools import ToolResult, converse
 from rag.store.responses import Responses
@@ -319,10 +319,10 @@ def test_the_loop_is_bounded(bench: Bench, wire: str) -> None:
 def test_simple_tasks_go_to_the_small_model_hard_ones_to_the_large() -> None:
     """The rule is by task, size and number of documents; each choice comes with its reason."""
     routing = Routing("a/chosen", small="a/small", large="a/large")
-    assert ["a/small"] * 4 == [choose(t, routing).model for t in ("title", "rewrite", "check", "suggest")]
+    assert ["a/small"] * 3 == [choose(t, routing).model for t in SIMPLE]
     assert "a/chosen" == choose("answer", routing, prompt_tokens=500, documents=3).model
     assert "a/large" == choose("answer", routing, prompt_tokens=40_000).model
-    assert "a/large" == choose("research", routing, documents=20).model
+    assert "a/large" == choose("answer", routing, documents=20).model
     assert all(choose(t, routing).reason.endswith(".") for t in ("title", "answer"))
 
 
