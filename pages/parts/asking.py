@@ -86,7 +86,9 @@ def again(bench: Workbench, conversation: Conversation, settings: Settings) -> b
         options, model=pending.model or options.model, use_cache=False if not pending.model else options.use_cache
     )
     stream = _start(bench, pending.question, conversation.id, replace(settings, generate=options), pending.again)
-    if not pending.again.is_kept:
+    if pending.again.is_kept:
+        st.session_state[chat.NEW] = stream
+    else:
         st.query_params[BESIDE] = stream
     return True
 

@@ -23,7 +23,7 @@ def show(bench: Workbench) -> None:
     if not which:
         return
     try:
-        turn = bench.turns.turn(turn_id)
+        turn = rag.generation.turn(bench, turn_id)
     except RagError as error:
         say("warning", error)
         return

@@ -206,10 +206,15 @@ def conversations(bench: Workbench) -> list[ConversationInfo]:
 def conversation(bench: Workbench, conversation_id: str) -> Conversation:
     """Return a conversation with its turns; raises `StoreError` when it was deleted.
 
-    A turn that nobody writes any more although it never ended reads as partial.
+    A turn that nobody writes any more although it never ended reads as partial, one that is being written has no answer yet.
     """
     found = Conversations(bench.catalog.engine).get(conversation_id)
     return replace(found, turns=tuple(_as_it_is(bench, turn) for turn in found.turns))
+
+
+def turn(bench: Workbench, turn_id: str) -> Turn:
+    """Return one answer with its question, kept or not, as `conversation` does. Raises `StoreError`."""
+    return _as_it_is(bench, Conversations(bench.catalog.engine).turn(turn_id))
 
 
 def delete_conversation(bench: Workbench, conversation_id: str) -> None:
@@ -227,7 +232,7 @@ def _as_it_is(bench: Workbench, turn: Turn) -> Turn:
     if live is None:
         return replace(turn, state="partial", answer=turn.answer or _lost(turn))
     if live.answer is None:
-        return turn
+        return replace(turn, answer=None)  # what is saved of it is for the case of a crash, and says that it was one
     return replace(turn, state=_STATES[live.answer.finish], answer=live.answer)  # ended, but could not be saved
 
 

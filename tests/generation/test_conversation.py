@@ -105,6 +105,27 @@ def test_a_turn_that_is_being_written_says_so(library: Workbench, slow: threadin
     assert library.answers.get(turn.stream_id) is stream
 
 
+def test_a_turn_that_is_being_written_never_reads_as_interrupted(library: Workbench, slow: threading.Event) -> None:
+    """What is saved now and then for the case of a crash is not taken for the answer while its worker is there."""
+    stream = rag.ask(library, QUESTION)
+    wait_for_text(stream, "Some words ")
+    wait_until_saved(library, stream)
+    (turn,) = conversation(library, stream.conversation_id or "").turns
+    assert ("streaming", None) == (turn.state, turn.answer)
+    assert turn == rag.generation.turn(library, stream.id)
+    assert (
+        "still being written"
+        in rag.reporting.report(library, conversation(library, stream.conversation_id or "")).decode()
+    )
+
+
+def wait_until_saved(library: Workbench, stream: AnswerStream) -> None:
+    deadline = time.monotonic() + 10
+    while Conversations(library.catalog.engine).turn(stream.id).answer is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
 def test_a_stopped_turn_is_partial(library: Workbench, slow: threading.Event) -> None:
     """Stop keeps the text so far as a partial turn, and a worker that comes back later changes nothing."""
     stream = rag.ask(library, QUESTION)
@@ -120,11 +141,7 @@ def test_a_turn_whose_worker_is_gone_is_partial(library: Workbench, slow: thread
     """After a crash the turn is no longer streaming: what was saved last is shown as partial, and says why."""
     stream = rag.ask(library, QUESTION)
     wait_for_text(stream, "Some words ")
-    saved = Conversations(library.catalog.engine)
-    deadline = time.monotonic() + 10
-    while saved.get(stream.conversation_id or "").turns[0].answer is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until_saved(library, stream)
     with rag.open_workbench(library.data_dir, read_only=True) as other:  # knows nothing of this process's workers
         turn = conversation(other, stream.conversation_id or "").turns[0]
     assert turn.state == "partial"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -166,16 +167,57 @@ def test_a_running_answer_is_followed_and_stopped(visit_with_samples: Visit) -> 
     assert "First words." in said and "Stopped" in said
 
 
-def slow_answer(page: Any) -> Any:
-    """Begin a turn whose worker writes two words and then waits to be stopped."""
+def test_a_first_question_asked_again_is_followed_in_its_place(visit_with_samples: Visit) -> None:
+    """An answer that is not the last is waited for too, comes before the ones after it, and stands alone once it has ended."""
+    page = visit_with_samples("ask")
+    stream = slow_answer(page, asked_again=True)
+    threading.Timer(1.5, stream.stop).start()
+    page.go("ask", c=stream.conversation_id)
+    assert stream.done, "the page was drawn without waiting for the answer"
+    said = page.drawn()
+    assert said.index("First words.") < said.index("How do I renew a British passport?")
+    assert "Stopped" in said and "The workbench stopped" not in said
+
+
+def test_two_answers_at_once_are_both_followed(visit_with_samples: Visit) -> None:
+    """Each has its own Stop; the page waits for both, in whichever order they end."""
+    page = visit_with_samples("ask")
+    first = slow_answer(page, asked_again=True)
+    last = slow_answer(page, conversation_id=first.conversation_id)
+    threading.Timer(1.0, last.stop).start()
+    threading.Timer(2.0, first.stop).start()
+    page.go("ask", c=first.conversation_id)
+    assert first.done and last.done
+    assert 2 == page.drawn().count("First words.") == page.drawn().count("Stopped")
+
+
+def test_an_earlier_answer_that_is_being_written_is_not_hidden(visit_with_samples: Visit) -> None:
+    """Of a long conversation the earlier turns are folded away, but not one that is still being written."""
+    page = visit_with_samples("ask")
+    stream = slow_answer(page, asked_again=True)
+    for number in range(12):
+        page.bench.turns.begin_turn(stream.conversation_id, f"turn{number}", f"Question number {number}?")
+        page.bench.turns.save_turn(f"turn{number}", stream.made_first, "complete")
+    threading.Timer(1.0, stream.stop).start()
+    page.go("ask", c=stream.conversation_id)
+    assert stream.done
+
+
+def slow_answer(page: Any, *, asked_again: bool = False, conversation_id: str = "") -> Any:
+    """Begin a turn whose worker writes two words and then waits to be stopped.
+
+    `asked_again` makes it one more answer to the first of two questions.
+    """
     import time
 
     import rag
     from rag.generation.stream import AnswerStream
     from rag.types import EndEvent, TextEvent, Usage
 
-    first = rag.ask(page.bench, QUESTION)
-    first.wait(30)
+    first = rag.ask(page.bench, QUESTION, conversation_id=conversation_id or None)
+    answer = first.wait(30)
+    if asked_again:
+        rag.ask(page.bench, "How do I renew a British passport?", conversation_id=first.conversation_id).wait(30)
 
     def work(stream: AnswerStream) -> Any:
         yield TextEvent("First words.")
@@ -187,8 +229,9 @@ def slow_answer(page: Any) -> Any:
 
     turns = Conversations(page.bench.catalog.engine)
     stream = AnswerStream("What then?", model="local/extractive")
-    stream.conversation_id = first.conversation_id
-    turns.begin_turn(first.conversation_id, stream.id, stream.question)
+    stream.conversation_id, stream.made_first = first.conversation_id, answer
+    slot = first.id if asked_again else ""
+    turns.begin_turn(first.conversation_id, stream.id, stream.question, slot=slot)
     stream.when_ended(lambda ended, answer: turns.save_turn(ended.id, answer, "partial"))
     page.bench.answers[stream.id] = stream
     stream.start(work)
@@ -221,7 +264,7 @@ def test_a_long_conversation_begins_at_its_end(visit_with_samples: Visit) -> Non
         page.bench.turns.save_turn(f"turn{number}", turn.answer, "complete")
     said = page.run().drawn("ask.turns")
     assert "Question number 3?" in said and "Question number 2?" not in said
-    said = page.press("Show 4 earlier questions").drawn("ask.turns")
+    said = page.press("Show 4 earlier questions").drawn()
     assert "Question number 2?" in said and QUESTION in said
 
 
