@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts import answers, second, turn_bar
+from pages.parts import answers, asked_of, second, turn_bar
 from pages.parts.live_answer import Growing, follow
 from pages.parts.safe_text import Node, draw, el
 from pages.parts.shared import count
@@ -34,13 +34,14 @@ def show(bench: Workbench, conversation: Conversation, current: str, on_pick: Ca
     """
     shown = _lately(bench, conversation)
     judged = bench.feedback.of_turns([turn.stream_id for turn in shown])
+    of = asked_of.told(shown)
     growing: list[Growing] = []
     together: list[Node] = []
     groups = 0
     for turn in shown:
         is_last = turn is shown[-1]
         if not is_last and not _is_apart(bench, turn):
-            together.append(_turn(bench, turn, current, judged))
+            together.append(_turn(bench, turn, current, judged, of))
             continue
         draw(*together, key=f"ask.turns.{groups}" if groups else "ask.turns", on_pick=on_pick)
         together, groups = [], groups + 1
@@ -48,11 +49,12 @@ def show(bench: Workbench, conversation: Conversation, current: str, on_pick: Ca
         with st.container():  # so that what follows stays where it is when Stop goes
             slot = st.empty()
             if live := live_of(bench, turn):
-                growing.append(Growing(live, _around(live, _bring(turn, is_last=is_last)), slot, key=key))
+                around = _around(live, _bring(turn, is_last=is_last), of.get(turn.stream_id, ""))
+                growing.append(Growing(live, around, slot, key=key))
                 continue
             with slot:
                 beyond = _beyond(bench, turn) if is_last else []
-                draw(_turn(bench, turn, current, judged, beyond, is_last=is_last), key=key, on_pick=on_pick)
+                draw(_turn(bench, turn, current, judged, of, beyond, is_last=is_last), key=key, on_pick=on_pick)
     follow(growing)
 
 
@@ -61,8 +63,8 @@ def live_of(bench: Workbench, turn: Turn) -> AnswerStream | None:
     return bench.answers.get(turn.stream_id) if turn.state == "streaming" else None
 
 
-def _around(live: AnswerStream, bring: str) -> Callable[[Node | None], list[Node]]:
-    return lambda body: [answers.asked(live.question, live.searched_for, body, bring)]
+def _around(live: AnswerStream, bring: str, of: str) -> Callable[[Node | None], list[Node]]:
+    return lambda body: [answers.asked(live.question, live.searched_for, body, bring, of)]
 
 
 def _is_apart(bench: Workbench, turn: Turn) -> bool:
@@ -93,6 +95,7 @@ def _turn(
     turn: Turn,
     current: str,
     judged: dict[str, FeedbackItem],
+    of: dict[str, str],
     beyond: list[Node] | None = None,
     *,
     is_last: bool = False,
@@ -103,7 +106,8 @@ def _turn(
     body = _body(_Known(turn), open_here) if turn.answer else None
     row = turn_bar.row(turn, judged.get(turn.stream_id), is_last=is_last)
     rest = [second.below(bench, turn), row, *(beyond or [])]
-    return answers.asked(turn.question, turn.searched_for, el("div", body, *rest) if body else None, _bring(turn))
+    answered = el("div", body, *rest) if body else None
+    return answers.asked(turn.question, turn.searched_for, answered, _bring(turn), of.get(turn.stream_id, ""))
 
 
 def _bring(turn: Turn, *, is_last: bool = True) -> str:

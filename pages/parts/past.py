@@ -30,7 +30,8 @@ def menu(
     wanted = st.text_input("Find", key="ask.find", placeholder="Words of the title", label_visibility="collapsed")
     words = wanted.casefold().split()
     found = [info for info in known if all(word in info.title.casefold() for word in words)]
-    asked_of = bench.turns.models([info.id for info in found[:_SHOWN]])
+    asked_of = bench.turns.asked_of([info.id for info in found[:_SHOWN]])
+    of = lambda info: asked_of.get(info.id, (info.collection, ""))  # noqa: E731
     rows = [
         el(
             "li",
@@ -39,7 +40,7 @@ def menu(
                 el("span.strong", visible(info.title, 70)),
                 el(
                     "span.muted",
-                    f"{visible(info.collection, 30)} · {shared.count(info.turns, 'question')} · {_when(info, asked_of.get(info.id, ''))}",
+                    f"{visible(of(info)[0], 30)} · {shared.count(info.turns, 'question')} · {_when(info, of(info)[1])}",
                 ),
                 data_pick=info.id,
             ),
@@ -77,7 +78,8 @@ def _this_one(bench: Workbench, now: Conversation, on_leave: Callable[[], None])
     st.text_input("Title of this one", value=now.title, key=name, max_chars=120, on_change=rename)
     _take_along(bench, now)
     st.button("Delete this one", icon=":material/delete:", on_click=delete, width="stretch")
-    st.caption(f"Asked of {label(now.collection, 40)}.")
+    names = dict.fromkeys(turn.collection for turn in now.turns)
+    st.caption(f"Asked of {', '.join(label(name, 40) for name in names)}.")
 
 
 def take_answer(bench: Workbench, now: Conversation, turn: Turn) -> None:
@@ -108,6 +110,6 @@ def _files(bench: Workbench, now: Conversation, key: str) -> None:
         help="One file to hand on: answers, quotes, pictures of the pages, checks, settings and cost. Nothing in it loads or runs.",
     )  # fmt: skip
     right.download_button(
-        "Save as .md", lambda: export.conversation(now), file_name=export.file_name(now.title), mime="text/markdown",
+        "Save as .md", lambda: export.conversation(bench, now), file_name=export.file_name(now.title), mime="text/markdown",
         icon=":material/download:", width="stretch", key=f"{key}.export", on_click="ignore",
     )  # fmt: skip

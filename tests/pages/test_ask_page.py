@@ -299,3 +299,100 @@ def test_a_question_does_not_go_to_another_collection_unsaid(visit_with_samples:
     assert QUESTION == page.test.chat_input[0].proto.value
     assert not page.address("c")
     assert "gearbox" in ask(page, QUESTION).drawn("ask.last")
+
+
+def with_an_empty_collection(page: Any) -> Any:
+    """Ask in the default collection, then choose an empty one in the sidebar."""
+    page = ask(page, QUESTION)
+    page.bench.create_collection("empty")
+    page.run()
+    page.test.session_state["collection"] = "empty"
+    return page.run()
+
+
+def again(page: Any, turn: Any, **options: Any) -> Any:
+    """Press what starts another answer in the row under one."""
+    import rag
+    from pages.parts.turn_bar import Pending
+
+    page.test.session_state["ask.pending"] = Pending(turn.question, rag.generation.Again(turn.stream_id, **options))
+    return page.run()
+
+
+def test_retry_asks_the_collection_of_the_question(visit_with_samples: Visit) -> None:
+    """Another one that was chosen meanwhile does not make a found answer "Not found"."""
+    page = with_an_empty_collection(visit_with_samples("ask"))
+    said = again(page, first_turn(page)).drawn("ask.last")
+    assert "gearbox" in said and "2 of 2" in said and "Not found" not in said
+    assert "asked of main" in said
+
+
+def test_the_page_says_where_the_next_question_goes(visit_with_samples: Visit) -> None:
+    """Where the chosen collection is another than the one before: in a sentence with the way back, and then at the turn itself."""
+    import rag
+
+    page = visit_with_samples("ask")
+    page.bench.create_collection("tides")
+    tide = rag.Upload("tides.txt", b"The tide at Brackwater turns at noon on every Monday.")
+    rag.ingest(page.bench, [tide], collection="tides")
+    page = ask(page.run(), QUESTION)
+    assert not page.boxes()
+    page.test.session_state["collection"] = "tides"
+    page.run()
+    assert any("was asked of main. The next question goes to tides" in sentence for sentence in page.boxes())
+    page = ask(page, "When does the tide turn at Brackwater?")
+    assert not page.boxes()
+    assert "asked of tides" in page.drawn("ask.last") and "noon" in page.drawn("ask.last")
+    assert "asked of main" in page.drawn()
+    page.test.session_state["collection"] = "main"
+    assert any("was asked of tides" in sentence for sentence in page.run().boxes())
+    assert "tides" == page.press("Choose tides").test.session_state["collection"]
+    assert not page.boxes()
+
+
+def test_retry_looks_in_the_documents_of_then(visit_with_samples: Visit) -> None:
+    """The documents chosen for a question are of its own collection; those of the chosen one mean nothing there."""
+    page = visit_with_samples("ask")
+    handbook = next(d for d in page.bench.catalog.documents() if "handbook" in d.name)
+    page.test.session_state[f"ask.documents.{page.bench.collection().id}"] = [handbook.id]
+    page = with_an_empty_collection(page)
+    first = first_turn(page)
+    again(page, first)
+    now = first_turn(page)
+    assert first.stream_id != now.stream_id
+    assert (handbook.id,) == page.bench.turns.record(now.stream_id).search.document_ids
+
+
+def test_retry_in_a_deleted_collection_is_a_sentence(visit_with_samples: Visit) -> None:
+    """The question comes back, the answer stays, and the turn says that its collection is gone."""
+    page = with_an_empty_collection(visit_with_samples("ask"))
+    turn = first_turn(page)
+    page.bench.catalog.delete_collection("main")
+    again(page, turn)
+    assert any("main" in s and "which this was asked of, was deleted" in s for s in page.boxes())
+    assert QUESTION == page.test.chat_input[0].proto.value
+    assert turn.answer == first_turn(page).answer
+    assert "asked of main (deleted since)" in page.drawn("ask.last")
+
+
+def test_retry_in_an_emptied_collection_is_a_sentence(visit_with_samples: Visit) -> None:
+    """One that holds nothing any more would only make the answer "Not found"."""
+    page = ask(visit_with_samples("ask"), QUESTION)
+    turn = first_turn(page)
+    for document in page.bench.catalog.documents():
+        page.bench.catalog.delete_document(document.id)
+    again(page, turn)
+    assert any("holds nothing now" in sentence for sentence in page.boxes())
+    assert turn.answer == first_turn(page).answer
+
+
+def test_a_thumb_is_kept_with_the_collection_of_the_question(visit_with_samples: Visit) -> None:
+    """Gaps then lists it where it belongs, whatever is chosen in the sidebar."""
+    import rag
+    from pages.parts import turn_bar
+
+    page = with_an_empty_collection(visit_with_samples("ask"))
+    turn_bar.judge(page.bench, first_turn(page), is_good=False)
+    assert ["main"] == [item.collection for item in page.bench.feedback.list()]
+    assert [] == rag.evaluation.gaps(page.bench, collection="empty")
+    assert rag.evaluation.gaps(page.bench, collection="main")
