@@ -396,3 +396,16 @@ def test_a_thumb_is_kept_with_the_collection_of_the_question(visit_with_samples:
     assert ["main"] == [item.collection for item in page.bench.feedback.list()]
     assert [] == rag.evaluation.gaps(page.bench, collection="empty")
     assert rag.evaluation.gaps(page.bench, collection="main")
+
+
+def test_a_conversation_is_found_by_its_answers(visit_with_samples: Visit) -> None:
+    """Words of an answer find it, and the list says in which question; the collection that was asked stands beside it."""
+    page = ask(visit_with_samples("ask"), "How many days of leave do employees have?")
+    page = ask(page, QUESTION)
+    page.test.text_input("ask.find").set_value("GEARBOX failed")
+    said = page.run().drawn("ask.past")
+    assert "How many days of leave" in said and f"said in: {QUESTION}" in said and "main" in said
+    page.test.text_input("ask.find").set_value("days leave")
+    assert "said in" not in page.run().drawn("ask.past")
+    page.test.text_input("ask.find").set_value("gearbox giraffe")
+    assert "None has these words." in page.run().drawn("ask.past")
