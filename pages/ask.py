@@ -9,6 +9,7 @@ import streamlit as st
 
 import rag
 from pages.parts import (
+    asked_of,
     asking,
     chat,
     evidence,
@@ -43,6 +44,7 @@ def main() -> None:
     with st.bottom.empty():  # where the eyes are, wherever the page is scrolled to
         if said:
             say("warning", said)
+    goes_to = st.bottom.empty()
     question = st.chat_input(
         f"Ask the documents in {visible(target.name, 40)}", key=asking.INPUT, disabled=not target.chunks
     )
@@ -53,6 +55,7 @@ def main() -> None:
         conversation = _conversation(bench)
     elif conversation is not None and asking.again(bench, conversation, settings):
         conversation = _conversation(bench)
+    asked_of.notice(conversation, target, goes_to)
     with st.container():  # what may be there or not has a place of its own: what follows stays where it is
         _before(bench, settings, model)
     beginning = (

@@ -33,6 +33,7 @@ from rag.settings import Settings
 from rag.store.catalog import Catalog
 from rag.store.conversations import Conversations
 from rag.store.feedback import Feedback
+from rag.store.fingerprints import Fingerprints
 from rag.store.history import SearchHistory
 from rag.store.keywords import word_spans
 from rag.store.lock import DataLock
@@ -96,6 +97,7 @@ class Workbench:
         self._lock = lock
         self.index_owner = IndexOwner(catalog, settings.data_dir) if lock else None
         """None when opened for reading: only the owner of the folder touches the index."""
+        self.fingerprints = Fingerprints(catalog)
         self._tables: Recent[str, VectorTable] = Recent(4)
         self._gateway: Gateway | None = None
         self.embedders = Embedders(catalog, settings, lambda: self.gateway, read_only=lock is None)

@@ -28,10 +28,11 @@ _ENDS = {
 _CUT_SHORT = ("failed", "stopped", "length")
 
 
-def asked(question: str, searched_for: str, body: Node | None, bring: str = "") -> Node:
+def asked(question: str, searched_for: str, body: Node | None, bring: str = "", asked_of: str = "") -> Node:
     """Return a question with what there is of its answer; `bring` is an id that is scrolled into view when it first comes."""
+    of = el("p.searched", "asked of ", el("span", visible(asked_of, 80))) if asked_of else None
     searched = el("p.searched", "searched for: ", el("span", visible(searched_for, 400))) if searched_for else None
-    return el("section.turn", el("div.question", question), searched, body, bring=bring or None)
+    return el("section.turn", el("div.question", question), of, searched, body, bring=bring or None)
 
 
 def body(answer: Answer, turn_id: str, current: str) -> Node:

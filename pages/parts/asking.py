@@ -76,19 +76,43 @@ def again(bench: Workbench, conversation: Conversation, settings: Settings) -> b
     pending: Pending | None = st.session_state.pop(PENDING, None)
     if pending is None:
         return False
-    if lost := st.session_state.get(shared.LOST_COLLECTION):
-        keep_back(pending.question, lost)
+    try:
+        target = rag.generation.collection_of(bench, rag.generation.turn(bench, pending.again.turn_id))
+    except RagError as error:
+        keep_back(pending.question, error)
+    if not target.chunks:
+        keep_back(
+            pending.question,
+            f"The collection {target.name}, which this was asked of, holds nothing now; add documents to it, or ask another.",
+        )
+    settings = _as_then(bench, pending, target, settings)
     options = settings.generate
-    if pending.again.goes_on:
-        record = bench.turns.record(pending.again.turn_id)
-        options = record.generate if record else options
     options = replace(
         options, model=pending.model or options.model, use_cache=False if not pending.model else options.use_cache
     )
     stream = _start(bench, pending.question, conversation.id, replace(settings, generate=options), pending.again)
-    if not pending.again.is_kept:
+    if pending.again.is_kept:
+        st.session_state[chat.NEW] = stream
+    else:
         st.query_params[BESIDE] = stream
     return True
+
+
+def _as_then(bench: Workbench, pending: Pending, target: Collection, settings: Settings) -> Settings:
+    """Return the settings for one more answer from the collection that the question was asked of.
+
+    What is written on keeps its own; of another collection than the chosen one, the documents that were looked in are kept.
+    """
+    record = bench.turns.record(pending.again.turn_id)
+    if pending.again.goes_on and record:
+        return replace(settings, target=target, search=record.search, generate=record.generate)
+    search = settings.search
+    if target.id != settings.target.id:
+        held = set(bench.catalog.document_ids(target.id))
+        search = replace(
+            search, document_ids=tuple(i for i in record.search.document_ids if i in held) if record else ()
+        )
+    return replace(settings, target=target, search=search)
 
 
 def _start(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts import answers, second, turn_bar
-from pages.parts.live_answer import follow
+from pages.parts import answers, asked_of, second, turn_bar
+from pages.parts.live_answer import Growing, follow
 from pages.parts.safe_text import Node, draw, el
 from pages.parts.shared import count
 from rag import Workbench
@@ -28,44 +28,66 @@ NEW = "ask.new"
 
 
 def show(bench: Workbench, conversation: Conversation, current: str, on_pick: Callable[[str], None]) -> None:
-    """Draw the turns, the newest as an element of its own: it is drawn in one place while it is written and after."""
-    if not conversation.turns:
-        return
-    *earlier, last = conversation.turns
-    shown = _lately(conversation.id, earlier)
-    judged = bench.feedback.of_turns([t.stream_id for t in (*shown, last)])
-    draw(*(_turn(bench, t, current, judged) for t in shown), key="ask.turns", on_pick=on_pick)
-    slot, live = st.empty(), live_of(bench, last)
-    if live is not None:
-        bring = _bring(last)
-        follow(live, lambda body: [answers.asked(live.question, live.searched_for, body, bring)], slot, key="ask.last")
-        return
-    with slot:
-        newest = _turn(bench, last, current, judged, _beyond(bench, last), is_last=True)
-        draw(newest, key="ask.last", on_pick=on_pick)
+    """Draw the turns, and let those grow that are being written.
+
+    A turn that is written stands in an element of its own, and stays in it: it is drawn in one place while it grows and after.
+    """
+    shown = _lately(bench, conversation)
+    judged = bench.feedback.of_turns([turn.stream_id for turn in shown])
+    of = asked_of.told(shown)
+    growing: list[Growing] = []
+    together: list[Node] = []
+    groups = 0
+    for turn in shown:
+        is_last = turn is shown[-1]
+        if not is_last and not _is_apart(bench, turn):
+            together.append(_turn(bench, turn, current, judged, of))
+            continue
+        draw(*together, key=f"ask.turns.{groups}" if groups else "ask.turns", on_pick=on_pick)
+        together, groups = [], groups + 1
+        key = "ask.last" if is_last else f"ask.turn.{turn.slot}"
+        with st.container():  # so that what follows stays where it is when Stop goes
+            slot = st.empty()
+            if live := live_of(bench, turn):
+                around = _around(live, _bring(turn, is_last=is_last), of.get(turn.stream_id, ""))
+                growing.append(Growing(live, around, slot, key=key))
+                continue
+            with slot:
+                beyond = _beyond(bench, turn) if is_last else []
+                draw(_turn(bench, turn, current, judged, of, beyond, is_last=is_last), key=key, on_pick=on_pick)
+    follow(growing)
 
 
 def live_of(bench: Workbench, turn: Turn) -> AnswerStream | None:
-    """Return the stream that still writes an answer."""
-    stream = bench.answers.get(turn.stream_id)
-    return stream if stream is not None and not stream.done else None
+    """Return the stream that writes an answer, as far as the turn knows: one that ended since is to be looked at anew."""
+    return bench.answers.get(turn.stream_id) if turn.state == "streaming" else None
 
 
-def _lately(conversation_id: str, earlier: list[Turn]) -> list[Turn]:
-    """Return the turns to draw, and offer the ones before them."""
+def _around(live: AnswerStream, bring: str, of: str) -> Callable[[Node | None], list[Node]]:
+    return lambda body: [answers.asked(live.question, live.searched_for, body, bring, of)]
+
+
+def _is_apart(bench: Workbench, turn: Turn) -> bool:
+    """Tell whether a turn is being written, or was asked last here."""
+    return live_of(bench, turn) is not None or st.session_state.get(NEW) == turn.stream_id
+
+
+def _lately(bench: Workbench, conversation: Conversation) -> tuple[Turn, ...]:
+    """Return the turns to draw, and offer the ones before them; none that is being written is left out."""
     pressed: dict[str, int] = st.session_state.setdefault(_MORE, {})
-    most = _SHOWN + pressed.get(conversation_id, 0)
-    hidden = len(earlier) - most
+    most = 1 + _SHOWN + pressed.get(conversation.id, 0)
+    written = [at for at, turn in enumerate(conversation.turns) if live_of(bench, turn)]
+    hidden = min([len(conversation.turns) - most, *written])
     if hidden <= 0:
-        return earlier
+        return conversation.turns
 
     def more() -> None:
-        pressed[conversation_id] = pressed.get(conversation_id, 0) + 3 * _SHOWN
+        pressed[conversation.id] = pressed.get(conversation.id, 0) + 3 * _SHOWN
 
     st.button(
         f"Show {count(hidden, 'earlier question')}", icon=":material/expand_less:", key="ask.more.button", on_click=more
     )
-    return earlier[hidden:]
+    return conversation.turns[hidden:]
 
 
 def _turn(
@@ -73,6 +95,7 @@ def _turn(
     turn: Turn,
     current: str,
     judged: dict[str, FeedbackItem],
+    of: dict[str, str],
     beyond: list[Node] | None = None,
     *,
     is_last: bool = False,
@@ -83,12 +106,13 @@ def _turn(
     body = _body(_Known(turn), open_here) if turn.answer else None
     row = turn_bar.row(turn, judged.get(turn.stream_id), is_last=is_last)
     rest = [second.below(bench, turn), row, *(beyond or [])]
-    bring = _bring(turn) if is_last else ""
-    return answers.asked(turn.question, turn.searched_for, el("div", body, *rest) if body else None, bring)
+    answered = el("div", body, *rest) if body else None
+    return answers.asked(turn.question, turn.searched_for, answered, _bring(turn), of.get(turn.stream_id, ""))
 
 
-def _bring(turn: Turn) -> str:
-    return turn.stream_id if st.session_state.get(NEW) == turn.stream_id else ""
+def _bring(turn: Turn, *, is_last: bool = True) -> str:
+    """Return the id by which a turn comes into view; one that is written among others does, whoever asked for it."""
+    return turn.stream_id if not is_last or st.session_state.get(NEW) == turn.stream_id else ""
 
 
 class _Known:

@@ -15,16 +15,19 @@ from pages.parts.shared import cost, duration, pages_text
 from rag.types import CheckSummary
 
 if TYPE_CHECKING:
-    from rag.reporting import Source
+    from rag import Workbench
+    from rag.reporting import Facts, Source
     from rag.store.conversations import Conversation, Turn
     from rag.types import Answer
 
 
-def conversation(found: Conversation) -> str:
+def conversation(bench: Workbench, found: Conversation) -> str:
     """Return the whole conversation."""
-    parts = [f"# {_line(found.title)}", f"Collection: {_line(found.collection)}"]
-    for turn in found.turns:
+    of_all, of_each = rag.reporting.about_collections(bench, found.turns)
+    parts = [f"# {_line(found.title)}", _pairs(of_all)]
+    for turn, of_this in zip(found.turns, of_each, strict=True):
         parts += _turn(turn)
+        parts += [f"*{_pairs(of_this)}*"] if of_this else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -50,6 +53,10 @@ def _turn(turn: Turn) -> Iterator[str]:
         yield "**Sources**"
         yield "\n".join(rows)
     yield f"*{_line(' · '.join(_facts(turn.answer)))} · {turn.created_at:%Y-%m-%d %H:%M} UTC*"
+
+
+def _pairs(facts: Facts) -> str:
+    return _line(" · ".join(f"{name}: {value}" for name, value in facts))
 
 
 def _source(group: list[Source]) -> str:

@@ -1,4 +1,4 @@
-"""An answer while it is being written: its words as they come, in the form that they keep, what is being waited for, and Stop."""
+"""Answers while they are being written: its words as they come, in the form that they keep, what is being waited for, and Stop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rag.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from streamlit.delta_generator import DeltaGenerator
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _REDRAW_S = 0.04
 _SHARE = 4.0
 """A redraw that takes long is made less often: drawing may take one part in this many of the time."""
+_IDLE_S = 0.25
+_DRAWN = TextEvent | RestartEvent | CitationEvent | CheckEvent | StepEvent
 _QUIET_S = 1.0  # a wait that is shorter needs no sentence
 _REASONS = {
     "rate_limit": "Rate limited by the provider",
@@ -46,32 +48,60 @@ _REASONS = {
 }
 
 
-def follow(
-    stream: AnswerStream, around: Callable[[Node | None], list[Node]], slot: DeltaGenerator, *, key: str
-) -> None:
-    """Show the text as it comes, in the tree of that key; `around` puts the answer into its turn.
+class Growing:
+    """An answer that is being written, in its place on the page, with what is waited for and Stop below it."""
 
-    `slot` is the `st.empty` that the tree stands in, also once the answer has ended.
+    def __init__(
+        self, stream: AnswerStream, around: Callable[[Node | None], list[Node]], slot: DeltaGenerator, *, key: str
+    ) -> None:
+        """Draw what is there so far in the tree of that key; `around` puts the answer into its turn.
 
-    Whatever ends this page run, the worker goes on; only Stop ends the answer.
+        `slot` is the `st.empty` that the tree stands in, also once the answer has ended.
+        """
+        self._stream, self._around, self._slot, self._key = stream, around, slot, key
+        self._notice, self._began, self._due = _Notice(stream.model), time.monotonic(), 0.0
+        self._dirty, self._shown = False, ""
+        with slot:
+            draw(*around(said(stream) if stream.text or stream.steps else None), key=key)
+        self._state = st.container(key=f"ask.state.{stream.id}").empty()
+        st.button("Stop", key=f"ask.stop.{stream.id}", icon=":material/stop:", on_click=stream.stop)
+
+    def events(self, idle_s: float) -> Iterator[bool]:
+        """Draw the words as they come. Yields whenever nothing came for `idle_s` seconds, and after each redraw."""
+        for event in self._stream.follow(idle_s):
+            if self._hear(event) or event is None:
+                yield True
+
+    def _hear(self, event: Event | None) -> bool:
+        """Take note of an event; True when the answer was drawn anew."""
+        now, stream = time.monotonic(), self._stream
+        if self._notice.hear(event, now) or event is None or self._shown:
+            since = self._began if not stream.text else now
+            self._say(self._notice.sentence(now, since, _before_the_model(stream)))
+        self._dirty = self._dirty or isinstance(event, _DRAWN)
+        if not self._dirty or (event is not None and now < self._due):
+            return False
+        with self._slot:
+            redraw(*self._around(said(stream)), key=self._key)
+        self._due, self._dirty = now + max(_REDRAW_S, _SHARE * (time.monotonic() - now)), False
+        return True
+
+    def _say(self, sentence: str) -> None:
+        if sentence != self._shown:
+            (self._state.caption(label(sentence, 400)) if sentence else self._state.empty())
+        self._shown = sentence
+
+
+def follow(growing: Sequence[Growing]) -> None:
+    """Let answers grow, several in turn, until one of them has ended; the run that follows draws that one as it stays.
+
+    Whatever ends this page run, the workers go on; only Stop ends an answer.
     """
-    with slot:
-        draw(*around(said(stream) if stream.text or stream.steps else None), key=key)
-    state = st.container(key="ask.state").empty()
-    st.button("Stop", key="ask.stop", icon=":material/stop:", on_click=stream.stop)
-    notice, began, due, dirty, shown = _Notice(stream.model), time.monotonic(), 0.0, False, ""
-    for event in stream.follow():
-        now = time.monotonic()
-        if notice.hear(event, now) or event is None or shown:
-            sentence = notice.sentence(now, began if not stream.text else now, _before_the_model(stream))
-            if sentence != shown:
-                (state.caption(label(sentence, 400)) if sentence else state.empty())
-            shown = sentence
-        dirty = dirty or isinstance(event, TextEvent | RestartEvent | CitationEvent | CheckEvent | StepEvent)
-        if dirty and (event is None or now >= due):
-            with slot:
-                redraw(*around(said(stream)), key=key)
-            due, dirty = now + max(_REDRAW_S, _SHARE * (time.monotonic() - now)), False
+    if not growing:
+        return
+    followed = [each.events(_IDLE_S / len(growing)) for each in growing]
+    while all(next(each, False) for each in followed):
+        pass
     st.rerun()
 
 

@@ -10,42 +10,29 @@ import streamlit as st
 
 import rag
 from pages.parts import export, shared
-from pages.parts.safe_text import draw, el, label, visible
+from pages.parts.safe_text import Node, draw, el, label, visible
 from rag import Workbench
 
 if TYPE_CHECKING:
-    from rag.store.conversations import Conversation, ConversationInfo, Turn
+    from rag.store.conversations import Conversation, Turn
+    from rag.store.finding import Found
 
 _SHOWN = 30
+_FIND = "ask.find"
 
 
 def menu(
     bench: Workbench, now: Conversation | None, *, on_open: Callable[[str], None], on_leave: Callable[[], None]
 ) -> None:
     """Draw what stands behind the Conversations button."""
-    known = rag.conversations(bench)
-    if not known:
+    wanted = st.session_state.get(_FIND, "")
+    found = rag.generation.find_conversations(bench, wanted)
+    if not found and not wanted:
         st.caption("None yet.")
         return
-    wanted = st.text_input("Find", key="ask.find", placeholder="Words of the title", label_visibility="collapsed")
-    words = wanted.casefold().split()
-    found = [info for info in known if all(word in info.title.casefold() for word in words)]
-    asked_of = bench.turns.models([info.id for info in found[:_SHOWN]])
-    rows = [
-        el(
-            "li",
-            el(
-                "button.choice.current" if now is not None and info.id == now.id else "button.choice",
-                el("span.strong", visible(info.title, 70)),
-                el(
-                    "span.muted",
-                    f"{visible(info.collection, 30)} · {shared.count(info.turns, 'question')} · {_when(info, asked_of.get(info.id, ''))}",
-                ),
-                data_pick=info.id,
-            ),
-        )
-        for info in found[:_SHOWN]
-    ]
+    st.text_input("Find", key=_FIND, placeholder="Words of titles, questions, answers", label_visibility="collapsed")
+    asked_of = bench.turns.asked_of([each.info.id for each in found[:_SHOWN]])
+    rows = [_row(each, now, *asked_of.get(each.info.id, (each.info.collection, ""))) for each in found[:_SHOWN]]
     more = (
         f"{len(found) - _SHOWN} more; narrow them down."
         if len(found) > _SHOWN
@@ -58,9 +45,25 @@ def menu(
         _this_one(bench, now, on_leave)
 
 
-def _when(info: ConversationInfo, model: str) -> str:
-    """Return when a conversation was asked last, and of which model: questions alone do not tell them apart."""
-    return shared.moment(info.updated_at) + (f" · {visible(model, 40)}" if model else "")
+def _row(found: Found, now: Conversation | None, collection: str, model: str) -> Node:
+    """Return a conversation with what was asked last and when, of which model: questions alone do not tell them apart."""
+    info = found.info
+    about = (
+        visible(collection, 30),
+        shared.count(info.turns, "question"),
+        shared.moment(info.updated_at),
+        visible(model, 40),
+    )
+    return el(
+        "li",
+        el(
+            "button.choice.current" if now is not None and info.id == now.id else "button.choice",
+            el("span.strong", visible(info.title, 70)),
+            el("span.muted", " · ".join(filter(None, about))),
+            el("span.muted", f"said in: {visible(found.where, 70)}") if found.where else None,
+            data_pick=info.id,
+        ),
+    )
 
 
 def _this_one(bench: Workbench, now: Conversation, on_leave: Callable[[], None]) -> None:
@@ -77,7 +80,8 @@ def _this_one(bench: Workbench, now: Conversation, on_leave: Callable[[], None])
     st.text_input("Title of this one", value=now.title, key=name, max_chars=120, on_change=rename)
     _take_along(bench, now)
     st.button("Delete this one", icon=":material/delete:", on_click=delete, width="stretch")
-    st.caption(f"Asked of {label(now.collection, 40)}.")
+    names = dict.fromkeys(turn.collection for turn in now.turns)
+    st.caption(f"Asked of {', '.join(label(name, 40) for name in names)}.")
 
 
 def take_answer(bench: Workbench, now: Conversation, turn: Turn) -> None:
@@ -108,6 +112,6 @@ def _files(bench: Workbench, now: Conversation, key: str) -> None:
         help="One file to hand on: answers, quotes, pictures of the pages, checks, settings and cost. Nothing in it loads or runs.",
     )  # fmt: skip
     right.download_button(
-        "Save as .md", lambda: export.conversation(now), file_name=export.file_name(now.title), mime="text/markdown",
+        "Save as .md", lambda: export.conversation(bench, now), file_name=export.file_name(now.title), mime="text/markdown",
         icon=":material/download:", width="stretch", key=f"{key}.export", on_click="ignore",
     )  # fmt: skip

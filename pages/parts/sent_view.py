@@ -24,13 +24,13 @@ def show(bench: Workbench, turn: Turn) -> None:
     if record is None:
         draw(el("div.empty.slim", el("p", "This answer is from before such records were kept.")), key="ask.sent.none")
         return
-    draw(*_nodes(record, turn.answer), key="ask.sent")
+    draw(*_nodes(record, turn), key="ask.sent")
 
 
-def _nodes(record: TurnRecord, answer: Answer | None) -> Iterator[Node]:
-    yield el(
-        "table.facts-table", el("tbody", *(_line(name, value) for name, value in _settings(record, answer) if value))
-    )
+def _nodes(record: TurnRecord, turn: Turn) -> Iterator[Node]:
+    answer = turn.answer
+    settings = [("Collection", visible(turn.collection, 80)), *_settings(record, answer)]
+    yield el("table.facts-table", el("tbody", *(_line(name, value) for name, value in settings if value)))
     if record.sent is None:
         yield _list("Read on this machine; nothing was sent", record.hits, answer)
         return

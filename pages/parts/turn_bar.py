@@ -9,7 +9,6 @@ import streamlit as st
 
 import rag
 from pages.parts.safe_text import Node, el
-from pages.parts.shared import COLLECTION
 from rag import RagError, Workbench
 
 if TYPE_CHECKING:
@@ -141,6 +140,6 @@ def judge(bench: Workbench, turn: Turn, *, is_good: bool, note: str | None = Non
         return
     kept = note if note is not None else before.note if before else ""
     bench.feedback.add(
-        turn.question, is_good=is_good, note=kept, collection=str(st.session_state.get(COLLECTION, "")),
+        turn.question, is_good=is_good, note=kept, collection=turn.collection,
         turn_id=turn.stream_id, settings=bench.settings_of_turn(turn.stream_id),
     )  # fmt: skip

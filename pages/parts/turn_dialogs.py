@@ -8,7 +8,7 @@ import streamlit as st
 
 import rag
 from pages.parts import models, past, second, sent_view, turn_bar
-from pages.parts.safe_text import draw, el, say, visible
+from pages.parts.safe_text import draw, el, label, say, visible
 from rag import RagError, Workbench
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def show(bench: Workbench) -> None:
     if not which:
         return
     try:
-        turn = bench.turns.turn(turn_id)
+        turn = rag.generation.turn(bench, turn_id)
     except RagError as error:
         say("warning", error)
         return
@@ -46,7 +46,10 @@ def _edit(turn: Turn) -> None:
     words = st.text_area(
         "Question", turn.question, key=f"ask.edit.{turn.stream_id}", label_visibility="collapsed", height=110
     )
-    st.caption("The answer takes the place of this one; the old question and answer stay behind the arrows.")
+    st.caption(
+        f"It is asked of {label(turn.collection)}. The answer takes the place of this one; "
+        "the old question and answer stay behind the arrows."
+    )
     if st.button("Ask", type="primary", disabled=not words.strip()):
         st.session_state[turn_bar.PENDING] = turn_bar.Pending(words, rag.generation.Again(turn.stream_id))
         st.rerun()
@@ -81,7 +84,8 @@ def _other_model(bench: Workbench, turn: Turn) -> None:
     if not offered:
         st.caption("There is no other model; add a provider in Settings → Providers.")
         return
-    draw(el("p.muted", "Both answers stand side by side until you keep one."), key="ask.other.hint")
+    hint = f"It is asked of {visible(turn.collection, 60)}. Both answers stand side by side until you keep one."
+    draw(el("p.muted", hint), key="ask.other.hint")
     draw(el("ul.choices", *(models.row(choice) for choice in offered)), key="ask.other", on_pick=picked)
     if turn_bar.PENDING in st.session_state:
         st.rerun()

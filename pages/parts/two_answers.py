@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+import rag
 from pages.parts import answers
 from pages.parts.chat import live_of
-from pages.parts.live_answer import follow
+from pages.parts.live_answer import Growing, follow
 from pages.parts.safe_text import draw, el, say, visible
 from pages.parts.turn_dialogs import BESIDE
 from rag import RagError, Workbench
@@ -25,7 +26,7 @@ def pair(bench: Workbench, conversation: Conversation) -> tuple[Turn, Turn] | No
     if not wanted:
         return None
     try:
-        other = bench.turns.turn(wanted)
+        other = rag.generation.turn(bench, wanted)
     except RagError as error:
         say("warning", error)
         leave()
@@ -42,16 +43,21 @@ def leave() -> None:
 
 
 def show(bench: Workbench, kept: Turn, other: Turn, current: str, on_pick: Callable[[str], None]) -> None:
-    """Draw both; the other one may still be written."""
+    """Draw both; either may still be written."""
     draw(el("div.question", visible(kept.question, 2000)), key="ask.pair.question")
     left, right = st.columns(2, gap="large")
     with left:
-        _answer(bench, kept, "The answer so far", "first", current, on_pick)
+        first = _answer(bench, kept, "The answer so far", "first", current, on_pick)
     with right:
-        _answer(bench, other, "The other model", "second", current, on_pick)
+        second = _answer(bench, other, "The other model", "second", current, on_pick)
+    follow([each for each in (first, second) if each])
 
 
-def _answer(bench: Workbench, turn: Turn, title: str, which: str, current: str, on_pick: Callable[[str], None]) -> None:
+def _answer(
+    bench: Workbench, turn: Turn, title: str, which: str, current: str, on_pick: Callable[[str], None]
+) -> Growing | None:
+    """Draw one of the two; return it when it is being written."""
+
     def keep() -> None:
         bench.turns.keep(turn.stream_id)
         leave()
@@ -62,8 +68,7 @@ def _answer(bench: Workbench, turn: Turn, title: str, which: str, current: str, 
     draw(el("h4", f"{title}: {visible(live.model if live else name, 60)}"), key=f"{key}.title")
     slot = st.empty()
     if live is not None:
-        follow(live, lambda body: [body] if body else [], slot, key=key)
-        return
+        return Growing(live, lambda body: [body] if body else [], slot, key=key)
     with slot:
         nodes = [answers.body(turn.answer, turn.stream_id, current)] if turn.answer else []
         draw(*nodes, key=key, on_pick=on_pick)
@@ -74,3 +79,4 @@ def _answer(bench: Workbench, turn: Turn, title: str, which: str, current: str, 
         on_click=keep,
         type="primary" if which == "second" else "secondary",
     )
+    return None

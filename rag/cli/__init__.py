@@ -31,7 +31,7 @@ from rag.cli.show import (
     print_usage,
     record_json,
 )
-from rag.types import Answer, RestartEvent, SearchResult, StepEvent, TextEvent
+from rag.types import Answer, Fingerprint, RestartEvent, SearchResult, StepEvent, TextEvent
 
 if TYPE_CHECKING:
     from rag.jobs import Job
@@ -187,6 +187,7 @@ def ask(
     """Answer QUESTION from the documents, with citations."""
     with rag.open_workbench(data, read_only=True) as bench:
         result = rag.search(bench, question, collection=flags.collection, options=flags.options(bench))
+        searched = bench.fingerprints.of(result.collection)
         options = flags.generate_options(bench)
         options = replace(
             options,
@@ -205,14 +206,16 @@ def ask(
                     click.echo("\n(what stands above is void: the model begins again)\n")
         answer = stream.wait()
         if report_file is not None and answer.finish != "failed":
-            _write_report(bench, result, answer, report_file)
+            _write_report(bench, result, answer, searched, report_file)
     if answer.finish == "failed":
         raise RagError(answer.error or answer.note)
     print_json(answer_json(question, answer)) if as_json else print_citations(answer)
 
 
-def _write_report(bench: rag.Workbench, result: SearchResult, answer: Answer, path: Path) -> None:
-    data = rag.reporting.report(bench, rag.reporting.one_answer(result, answer))
+def _write_report(
+    bench: rag.Workbench, result: SearchResult, answer: Answer, searched: Fingerprint, path: Path
+) -> None:
+    data = rag.reporting.report(bench, rag.reporting.one_answer(result, answer, searched))
     try:
         path.write_bytes(data)
     except OSError as error:

@@ -18,7 +18,7 @@ from rag.evaluation.measures import ANSWER_MEASURES, MEASURES, Measure
 from rag.evaluation.nearly import NearMiss, Remedy, near_misses
 from rag.evaluation.pairing import Pair, changes, pairs
 from rag.evaluation.pool import Pool
-from rag.evaluation.running import fingerprint, keep_run
+from rag.evaluation.running import keep_run
 from rag.evaluation.scoring import Evaluation, rescore
 from rag.evaluation.suggesting import Suggested, SuggestionPlan, plan_suggestions, start_suggestions
 from rag.evaluation.sweeping import SweepPlan, SweepResult, plan_sweep, resume_sweep, start_sweep, sweep_result
@@ -62,7 +62,6 @@ __all__ = [
     "evidence_of",
     "evidence_states",
     "find_again",
-    "fingerprint",
     "gaps",
     "gather",
     "import_qrels",

@@ -22,7 +22,7 @@ from rag.evaluation.gathering import OnProgress, gather
 from rag.evaluation.intervals import mean_figure
 from rag.evaluation.measures import ANSWER_MEASURES
 from rag.evaluation.pool import Place, is_right
-from rag.evaluation.running import as_run, fingerprint
+from rag.evaluation.running import as_run
 from rag.evaluation.scoring import Evaluation, rescore
 from rag.jobs import Job
 from rag.store.question_sets import QuestionSets
@@ -125,7 +125,9 @@ def start_answers(
 
     def work(job: Job[Run]) -> Run:
         found = _searched(bench, questions, chosen, options, job)
-        run = as_run(found, questions, fingerprint(bench, chosen), title=f"{questions.name}: {model}", profile=profile)
+        run = as_run(
+            found, questions, bench.fingerprints.of(chosen), title=f"{questions.name}: {model}", profile=profile
+        )
         extra = [QuestionScore(question, "missed", (), 0.0) for question in _adversarial(found)]
         scores = (*run.questions, *extra)
         info = replace(run.info, id=run_id, answered_by=model, pending=len(scores))
@@ -141,7 +143,7 @@ def resume_answers(bench: Workbench, run_id: str, *, use_cache: bool = True, use
     """Ask what a stopped run has not asked yet, and again what failed. Raises `QuestionSetError` when its documents have changed."""
     run = Runs(bench.catalog.engine).get(run_id)
     chosen = bench.collection(run.info.fingerprint.collection)
-    if fingerprint(bench, chosen).digest != run.info.fingerprint.digest:
+    if bench.fingerprints.of(chosen).digest != run.info.fingerprint.digest:
         raise QuestionSetError(
             "The collection has changed since this run began, so its answers would not compare; start a new one."
         )

@@ -109,9 +109,9 @@ def _weak_turns(bench: Workbench) -> list[Asked]:
     found = []
     for info in kept.list():
         for turn in kept.get(info.id).turns:
-            reason = _reason(turn, thresholds.get(info.collection, 0.0))
+            reason = _reason(turn, thresholds.get(turn.collection, 0.0))
             if reason:
-                found.append(Asked(turn.question, reason, info.collection, info.id, turn.created_at))
+                found.append(Asked(turn.question, reason, turn.collection, info.id, turn.created_at))
     return found
 
 

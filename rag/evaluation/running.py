@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rag.evaluation.scoring import Evaluation
 from rag.store.runs import Runs
-from rag.types import ChunkOptions, Collection, Fingerprint, QuestionSet, Run, RunInfo
+from rag.types import Fingerprint, QuestionSet, Run, RunInfo
 
 if TYPE_CHECKING:
     from rag.workbench import Workbench
-
-
-def fingerprint(
-    bench: Workbench,
-    collection: Collection,
-    *,
-    options: ChunkOptions | None = None,
-    embedding_model: str | None = None,
-    chunks: int | None = None,
-) -> Fingerprint:
-    """Return what a run on a collection searched; the rest says what was tried in place of its own chunks."""
-    options = options or collection.options
-    model = collection.embedding_model if embedding_model is None else embedding_model
-    ids = sorted(document.id for document in bench.catalog.documents(collection.id))
-    about = (model, str(options.chunk_size_tokens), str(options.overlap_tokens), *ids)
-    return Fingerprint(
-        collection=collection.name,
-        embedding_model=model,
-        options=options,
-        documents=len(ids),
-        chunks=collection.chunks if chunks is None else chunks,
-        digest=hashlib.sha256("\0".join(about).encode()).hexdigest()[:16],
-    )
 
 
 def as_run(
@@ -72,5 +48,5 @@ def keep_run(
 
     `profile` names the profile that the options are of.
     """
-    searched = fingerprint(bench, evaluation.pool.collection)
+    searched = bench.fingerprints.of(evaluation.pool.collection)
     return Runs(bench.catalog.engine).add(as_run(evaluation, question_set, searched, title=title, profile=profile))

@@ -21,7 +21,7 @@ from rag.evaluation.gathering import nothing_to_measure
 from rag.evaluation.grid import MOST_SETTINGS, Setting, SweepGrid
 from rag.evaluation.labels import in_collection
 from rag.evaluation.pool import Pool, make_pool
-from rag.evaluation.running import as_run, fingerprint
+from rag.evaluation.running import as_run
 from rag.evaluation.scoring import rescore
 from rag.evaluation.threshold import recommend
 from rag.evaluation.variants import Cut, Variant, cut, embed_missing, kept_matrix, missing_texts, question_vectors
@@ -182,7 +182,7 @@ class _Work:
     def rests_on(self) -> str:
         """Digest of questions and documents: only runs of equal ones compare."""
         labels = "\0".join(repr(question) for question in self.questions)
-        return hashlib.sha256(f"{fingerprint(self.bench, self.collection).digest}{labels}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{self.bench.fingerprints.of(self.collection).digest}{labels}".encode()).hexdigest()[:16]
 
     def variants(self, settings: Sequence[Setting]) -> list[tuple[ChunkOptions, str]]:
         return list(dict.fromkeys((setting.chunk, setting.embedding_model) for setting in settings))
@@ -259,8 +259,8 @@ class _Work:
         if self.grid.threshold is None:
             options = replace(options, similarity_threshold=recommend(pool, options).threshold or 0.0)
         used = setting.embedding_model if setting.mode != "keyword" else ""
-        searched = fingerprint(
-            self.bench, self.collection, options=setting.chunk, embedding_model=used, chunks=len(made.texts)
+        searched = self.bench.fingerprints.of(
+            self.collection, options=setting.chunk, embedding_model=used, chunks=len(made.texts)
         )
         costs = {"embedded_tokens": int(made.tokens.sum()) if used else 0, "latency_ms": latency_ms}
         price = _price(self.bench, used, made.texts) if used else 0.0

@@ -1,7 +1,16 @@
 """`generate()` and `ask()`: streamed answers with citations, and the conversations that they belong to."""
 
 from rag.generation.answering import generate
-from rag.generation.conversation import Again, ask, conversation, conversations, delete_conversation
+from rag.generation.conversation import (
+    Again,
+    ask,
+    collection_of,
+    conversation,
+    conversations,
+    delete_conversation,
+    find_conversations,
+    turn,
+)
 from rag.generation.second_check import offer_second_check, start_second_check
 from rag.generation.stream import AnswerStream
 from rag.generation.styles import NO_EXAMPLES, STYLES, schema_problem, written
@@ -13,13 +22,16 @@ __all__ = [
     "Again",
     "AnswerStream",
     "ask",
+    "collection_of",
     "conversation",
     "conversations",
     "delete_conversation",
+    "find_conversations",
     "generate",
     "offer_second_check",
     "schema_problem",
     "start_second_check",
     "suggest",
+    "turn",
     "written",
 ]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rag.errors import CollectionNotFoundError
 from rag.generation.answering import answer_events, new_stream
 from rag.generation.followup import Rewritten, searchable
 from rag.generation.prompting import PastTurn
@@ -15,11 +16,13 @@ from rag.generation.routed import routed
 from rag.generation.stream import AnswerStream
 from rag.generation.titling import title_later
 from rag.question import checked_question
+from rag.store import finding
 from rag.store.conversations import Conversation, ConversationInfo, Conversations, Turn, TurnState
 from rag.types import (
     Answer,
     Collection,
     Event,
+    Fingerprint,
     Finish,
     GenerateOptions,
     SearchOptions,
@@ -73,23 +76,27 @@ def ask(
     """Add a turn to a conversation (a new one when None) and return its answer as it is being written.
 
     The stream's `conversation_id` names the conversation; `profile` names where the options are from, and is kept with the answer.
-    With `again` it is one more answer to a question of that conversation. What goes wrong after the turn is stored ends the stream
-    as a failed answer. Raises `QuestionError`, `CollectionNotFoundError`, and `StoreError` when conversation or turn are gone.
+    With `again` it is one more answer to a question of that conversation. Without a `collection` it is asked of the one that the
+    question before was, with `again` of the one that this question was, in a new conversation of the default one. What goes wrong
+    after the turn is stored ends the stream as a failed answer. Raises `QuestionError`, `CollectionNotFoundError`, and `StoreError` when conversation or turn are gone.
     """
     question = checked_question(question, bench.settings.question_limit_characters)
-    target = collection if isinstance(collection, Collection) else bench.collection(collection)
     turns = Conversations(bench.catalog.engine)
+    earlier = turns.turn(again.turn_id) if again else None
+    before = _before(turns.get(conversation_id), earlier.slot if earlier else "") if conversation_id else ()
+    target = _target(bench, collection, earlier or (before[-1] if before else None))
+    searched: Fingerprint | None = bench.fingerprints.of(target)
     if conversation_id is None:
         conversation_id = uuid.uuid4().hex
         turns.create(conversation_id, _title(question), target.name)
-    earlier = turns.turn(again.turn_id) if again else None
-    before = _before(turns.get(conversation_id), earlier.slot if earlier else "")
     stream = new_stream(bench, question, generate_options, user)
     stream.conversation_id, stream.profile = conversation_id, profile
     if again and again.goes_on and earlier:
-        stream.spent_before = earlier.answer
+        stream.spent_before, searched = earlier.answer, earlier.searched
     slot, is_kept = (earlier.slot, again.is_kept) if again and earlier else ("", True)
-    turns.begin_turn(conversation_id, stream.id, question, slot=slot, is_kept=is_kept)
+    turns.begin_turn(
+        conversation_id, stream.id, question, collection=target, searched=searched, slot=slot, is_kept=is_kept
+    )
     stream.when_ended(lambda ended, answer: _closed(turns, ended, answer, again))
     if not before:
         title_later(bench, stream, conversation_id, _title(question), generate_options.model, user)
@@ -107,6 +114,26 @@ def ask(
         return _saved_now_and_then(turns, stream, events, record)
 
     return stream.start(work)
+
+
+def _target(bench: Workbench, collection: Collection | str | None, before: Turn | None) -> Collection:
+    if isinstance(collection, Collection):
+        return collection
+    return collection_of(bench, before) if collection is None and before else bench.collection(collection)
+
+
+def collection_of(bench: Workbench, turn: Turn) -> Collection:
+    """Return the collection that a turn was asked of; when it was deleted, the one that was made in its place under its name.
+
+    Raises `CollectionNotFoundError` when there is none.
+    """
+    known = bench.catalog.collections()
+    same = [c for c in known if c.id == turn.collection_id] or [c for c in known if c.name == turn.collection]
+    if not same:
+        raise CollectionNotFoundError(
+            f"The collection {turn.collection!r}, which this was asked of, was deleted; choose another and ask the question anew."
+        )
+    return same[0]
 
 
 def _before(conversation: Conversation, slot: str) -> tuple[Turn, ...]:
@@ -209,10 +236,20 @@ def conversations(bench: Workbench) -> list[ConversationInfo]:
 def conversation(bench: Workbench, conversation_id: str) -> Conversation:
     """Return a conversation with its turns; raises `StoreError` when it was deleted.
 
-    A turn that nobody writes any more although it never ended reads as partial.
+    A turn that nobody writes any more although it never ended reads as partial, one that is being written has no answer yet.
     """
     found = Conversations(bench.catalog.engine).get(conversation_id)
     return replace(found, turns=tuple(_as_it_is(bench, turn) for turn in found.turns))
+
+
+def turn(bench: Workbench, turn_id: str) -> Turn:
+    """Return one answer with its question, kept or not, as `conversation` does. Raises `StoreError`."""
+    return _as_it_is(bench, Conversations(bench.catalog.engine).turn(turn_id))
+
+
+def find_conversations(bench: Workbench, text: str) -> list[finding.Found]:
+    """Return the conversations that say all words of `text`, the one used last first; all of them without any word."""
+    return finding.find(bench.catalog.engine, text)
 
 
 def delete_conversation(bench: Workbench, conversation_id: str) -> None:
@@ -230,7 +267,7 @@ def _as_it_is(bench: Workbench, turn: Turn) -> Turn:
     if live is None:
         return replace(turn, state="partial", answer=turn.answer or _lost(turn))
     if live.answer is None:
-        return turn
+        return replace(turn, answer=None)  # what is saved of it is for the case of a crash, and says that it was one
     return replace(turn, state=_STATES[live.answer.finish], answer=live.answer)  # ended, but could not be saved
 
 

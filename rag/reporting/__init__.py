@@ -4,14 +4,17 @@ from rag.reporting.marks import about_figure, about_sentence, answer_nodes, lege
 from rag.reporting.model_text import markdown, verbatim
 from rag.reporting.points import open_points
 from rag.reporting.report import one_answer, report, report_name
+from rag.reporting.searched import Facts, about_collections
 from rag.reporting.sources import Source, by_marker, place_of, sources
 from rag.reporting.trees import Child, Node, as_html, el, plain, visible
 from rag.reporting.words import cost, duration, foreseen, pages_text, spent, tokens
 
 __all__ = [
     "Child",
+    "Facts",
     "Node",
     "Source",
+    "about_collections",
     "about_figure",
     "about_sentence",
     "answer_nodes",

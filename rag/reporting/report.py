@@ -16,16 +16,15 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.errors import RagError
-from rag.evaluation import fingerprint
 from rag.reporting.marks import answer_nodes, legend
 from rag.reporting.pictures import Pictures
 from rag.reporting.points import open_points, words_of
+from rag.reporting.searched import Facts, about_collections
 from rag.reporting.sources import Source, place_of, sources
 from rag.reporting.trees import Node, as_html, el, plain, visible
 from rag.reporting.words import cost, count, duration, pages_text, paid, tokens
 from rag.store.conversations import Conversation, Turn
-from rag.types import Answer, CheckSummary, Citation, Collection, SearchOptions, SearchResult, SecondCheck, TurnRecord
+from rag.types import Answer, CheckSummary, Citation, Fingerprint, SearchOptions, SearchResult, SecondCheck, TurnRecord
 
 if TYPE_CHECKING:
     from rag.workbench import Workbench
@@ -49,19 +48,23 @@ def report(bench: Workbench, conversation: Conversation, *, turn_id: str = "", a
     turns = [turn for turn in conversation.turns if turn_id in ("", turn.stream_id)]
     title = turns[0].question if turn_id and turns else conversation.title
     pictures = Pictures(bench)
+    of_all, of_each = about_collections(bench, turns)
     body = as_html(
-        _head(bench, conversation, turns, title, at or datetime.now(UTC)),
-        *(_turn(bench, turn, number, pictures, title) for number, turn in enumerate(turns, 1)),
+        _head(turns, title, of_all, at or datetime.now(UTC)),
+        *(_turn(bench, turn, number, pictures, title, of_each[number - 1]) for number, turn in enumerate(turns, 1)),
         *_documents(turns),
         el("footer", "This file is complete in itself: nothing in it runs, and nothing is loaded from elsewhere."),
     )
     return _page(title, body).encode("utf-8", "replace")
 
 
-def one_answer(result: SearchResult, answer: Answer) -> Conversation:
-    """Return an answer that belongs to no conversation as one that `report` takes."""
-    turn = Turn(result.question, answer, "complete", "", datetime.now(UTC))
-    return Conversation("", result.question, result.collection.name, (turn,))
+def one_answer(result: SearchResult, answer: Answer, searched: Fingerprint) -> Conversation:
+    """Return an answer that belongs to no conversation as one that `report` takes; `searched` is what was held when it was asked."""
+    of = result.collection
+    turn = Turn(
+        result.question, answer, "complete", "", datetime.now(UTC), collection=of.name, collection_id=of.id, searched=searched
+    )  # fmt: skip
+    return Conversation("", result.question, of.name, (turn,))
 
 
 def report_name(title: str) -> str:
@@ -90,29 +93,14 @@ def _page(title: str, body: str) -> str:
 # --- the head -------------------------------------------------------------------------------------------------------
 
 
-def _head(bench: Workbench, conversation: Conversation, turns: Sequence[Turn], title: str, at: datetime) -> Node:
+def _head(turns: Sequence[Turn], title: str, about: Facts, at: datetime) -> Node:
     asked = "Answer" if len(turns) == 1 else f"Conversation, {count(len(turns), 'question')}"
     return el(
         "header",
         el("p.kicker", f"{asked} · {at:%d %B %Y, %H:%M} UTC"),
         el("h1", visible(title, _TITLE_CHARACTERS)),
-        _facts(*_about_collection(bench, conversation.collection), ("Cost", _total(turns))),
+        _facts(*about, ("Cost", _total(turns))),
     )
-
-
-def _about_collection(bench: Workbench, name: str) -> Iterator[tuple[str, str]]:
-    """Yield what was asked; a collection that is gone is named all the same."""
-    yield "Collection", visible(name, 80)
-    try:
-        collection: Collection = bench.collection(name)
-        found = fingerprint(bench, collection)
-    except RagError:
-        yield "Fingerprint", "the collection was deleted since"
-        return
-    yield "Holds", f"{count(found.documents, 'document')}, {count(found.chunks, 'chunk')}"
-    yield "Embedding model", visible(found.embedding_model, 80) or "none, keyword search only"
-    yield "Chunks of", f"{found.options.chunk_size_tokens} tokens, overlap {found.options.overlap_tokens}"
-    yield "Fingerprint", found.digest
 
 
 def _total(turns: Sequence[Turn]) -> str:
@@ -131,7 +119,7 @@ def _facts(*pairs: tuple[str, str]) -> Node:
 # --- turns ----------------------------------------------------------------------------------------------------------
 
 
-def _turn(bench: Workbench, turn: Turn, number: int, pictures: Pictures, title: str) -> Node:
+def _turn(bench: Workbench, turn: Turn, number: int, pictures: Pictures, title: str, about: Facts) -> Node:
     asked = plain(turn.question)
     question = el("h2.question", asked) if number > 1 or asked != visible(title, _TITLE_CHARACTERS) else None
     if turn.answer is None:
@@ -146,7 +134,7 @@ def _turn(bench: Workbench, turn: Turn, number: int, pictures: Pictures, title: 
         *_steps(answer),
         *_checks(answer),
         *_second(answer, record.second if record else None),
-        _facts(*_about_answer(turn, answer, record)),
+        _facts(*_about_answer(turn, answer, record), *about),
         *_quotes(number, found, pictures),
     )
 

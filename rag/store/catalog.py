@@ -78,6 +78,11 @@ class Catalog:
         with self._read() as connection:
             return documents.listing(connection, collection_id)
 
+    def document_ids(self, collection_id: str) -> list[str]:
+        """Return the ids of the documents of a collection, in order."""
+        with self._read() as connection:
+            return collections.document_ids(connection, collection_id)
+
     def document(self, document_id: str) -> Document:
         """Return a document with its text. Raises `DocumentNotFoundError`."""
         with self._read() as connection:

@@ -144,6 +144,13 @@ def holders(connection: Connection, document_id: str) -> list[str]:
     )
 
 
+def document_ids(connection: Connection, collection_id: str) -> list[str]:
+    """Return the ids of the documents that a collection holds, in order."""
+    links = schema.collection_documents.c
+    query = sa.select(links.document_id).where(links.collection_id == collection_id).order_by(links.document_id)
+    return list(connection.execute(query).scalars())
+
+
 def holds(connection: Connection, collection_id: str, document_id: str) -> bool:
     return document_id in _states(connection, collection_id, (document_id,))
 

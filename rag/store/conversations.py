@@ -11,19 +11,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.dialects.sqlite import insert
 
 from rag.errors import StoreError
-from rag.store.schema import conversations, turn_records, turns
-from rag.types import Answer, TurnRecord
+from rag.store.schema import collections, conversations, turn_records, turn_words, turns
+from rag.types import Answer, Collection, Fingerprint, TurnRecord
 
+T = TypeVar("T")
 TurnState = Literal["streaming", "complete", "partial", "failed"]
 _ANSWER = TypeAdapter(Answer)
 _RECORD = TypeAdapter(TurnRecord)
+_FINGERPRINT = TypeAdapter(Fingerprint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class ConversationInfo:
     title: str
     """The first question, shortened."""
     collection: str
-    """Name of the collection that was asked."""
+    """Name of the collection that its first question was asked of, as it was then."""
     created_at: datetime
     updated_at: datetime
     turns: int = 0
@@ -55,6 +57,12 @@ class Turn:
     """Ids of all answers to this question, oldest first, its own among them."""
     searched_for: str = ""
     """What was searched for in place of the question; empty when it was the question."""
+    collection: str = ""
+    """Name of the collection that it was asked of: the one that it has now, of a deleted one the last that is known."""
+    collection_id: str = ""
+    """Empty when that collection is not there any more."""
+    searched: Fingerprint | None = None
+    """What that collection held when it was asked; None when that was not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +87,18 @@ class Conversations:
         with self._engine.connect() as connection:
             return [_info(row) for row in connection.execute(query).mappings()]
 
-    def models(self, conversation_ids: Sequence[str]) -> dict[str, str]:
-        """Return the model of the newest kept answer of each of these conversations that has one."""
-        model = sa.func.json_extract(turns.c.body, "$.model")
-        here = turns.c.conversation_id.in_(conversation_ids) & turns.c.is_kept & model.is_not(None)
-        query = sa.select(turns.c.conversation_id, model).where(here).order_by(turns.c.position)
+    def asked_of(self, conversation_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Return, for these conversations, the collection that was asked last and the model that answered, "" while it does."""
+        model = sa.func.coalesce(sa.func.json_extract(turns.c.body, "$.model"), "")
+        name = sa.func.coalesce(collections.c.name, turns.c.collection)
+        query = (
+            sa.select(turns.c.conversation_id, name, model)
+            .outerjoin(collections, collections.c.id == turns.c.collection_id)
+            .where(turns.c.conversation_id.in_(conversation_ids) & turns.c.is_kept)
+            .order_by(turns.c.position)
+        )
         with self._engine.connect() as connection:
-            return {row[0]: row[1] for row in connection.execute(query)}
+            return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
 
     def get(self, conversation_id: str) -> Conversation:
         """Return a conversation with its questions in order, each with the answer that is kept.
@@ -102,14 +115,14 @@ class Conversations:
             versions: dict[str, tuple[str, ...]] = {}
             for turn_id, slot in connection.execute(places):
                 versions[slot] = (*versions.get(slot, ()), turn_id)
-            kept = connection.execute(sa.select(turns).where(here, turns.c.is_kept)).mappings()
+            kept = connection.execute(_with_collection().where(here, turns.c.is_kept)).mappings()
             found = {turn["slot"]: _turn(turn, versions[turn["slot"]]) for turn in kept}
         return Conversation(row.id, row.title, row.collection, tuple(found[slot] for slot in versions if slot in found))
 
     def turn(self, turn_id: str) -> Turn:
         """Return one answer with its question, kept or not. Raises `StoreError`."""
         with self._engine.connect() as connection:
-            row = connection.execute(sa.select(turns).where(turns.c.id == turn_id)).mappings().one_or_none()
+            row = connection.execute(_with_collection().where(turns.c.id == turn_id)).mappings().one_or_none()
             if row is None:
                 raise _gone()
             others = sa.select(turns.c.id).where(turns.c.slot == row["slot"]).order_by(turns.c.position)
@@ -176,11 +189,19 @@ class Conversations:
             connection.execute(sa.delete(conversations).where(conversations.c.id == conversation_id))
 
     def begin_turn(
-        self, conversation_id: str, turn_id: str, question: str, *, slot: str = "", is_kept: bool = True
+        self,
+        conversation_id: str,
+        turn_id: str,
+        question: str,
+        *,
+        collection: Collection | None = None,
+        searched: Fingerprint | None = None,
+        slot: str = "",
+        is_kept: bool = True,
     ) -> None:
         """Add a turn whose answer is about to be written; raises `StoreError` when the conversation is gone.
 
-        With the `slot` of another turn it is one more answer to that question, and unless `is_kept` is false the one that counts.
+        `collection` is the one that it is asked of, `searched` what that holds. With the `slot` of another turn it is one more answer to that question, and unless `is_kept` is false the one that counts.
         """
         last = sa.select(sa.func.coalesce(sa.func.max(turns.c.position), 0)).where(
             turns.c.conversation_id == conversation_id
@@ -205,8 +226,12 @@ class Conversations:
                     state="streaming",
                     body={},
                     created_at=now,
+                    collection_id=collection.id if collection else "",
+                    collection=collection.name if collection else "",
+                    searched=_FINGERPRINT.dump_python(searched, mode="json") if searched else None,
                 )
             )
+            connection.execute(sa.insert(turn_words).values(turn_id=turn_id, words=question.casefold()))
 
     def save_turn(self, turn_id: str, answer: Answer, state: TurnState) -> None:
         """Keep what is written of a turn so far, or its end; after its end nothing changes it.
@@ -215,11 +240,13 @@ class Conversations:
         """
         body = _ANSWER.dump_python(answer, mode="json")
         with self._writing() as connection:
-            connection.execute(
-                sa.update(turns)
-                .where(turns.c.id == turn_id, turns.c.state == "streaming")
-                .values(state=state, body=body)
+            written = (
+                sa.update(turns).where(turns.c.id == turn_id, turns.c.state == "streaming").returning(turns.c.question)
             )
+            question = connection.execute(written.values(state=state, body=body)).scalar_one_or_none()
+            if question is not None:
+                words = f"{question}\n{answer.text}".casefold()
+                connection.execute(sa.update(turn_words).where(turn_words.c.turn_id == turn_id).values(words=words))
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
@@ -236,21 +263,34 @@ def _info(row: Any) -> ConversationInfo:
     )
 
 
+def _with_collection() -> sa.Select[Any]:
+    """Select turns, each with what its collection is called now; NULL when that is gone."""
+    now = collections.c.name.label("collection_now")
+    return sa.select(turns, now).outerjoin(collections, collections.c.id == turns.c.collection_id)
+
+
 def _turn(row: Any, versions: tuple[str, ...]) -> Turn:
-    try:
-        answer = _ANSWER.validate_python(row["body"]) if row["body"] else None
-    except ValidationError:  # written by another version: the question at least can be shown
-        answer = None
     return Turn(
-        row["question"],
-        answer,
-        cast(TurnState, row["state"]),
-        row["id"],
-        _time(row["created_at"]),
-        row["slot"],
-        versions,
-        row["searched_for"],
+        question=row["question"],
+        answer=_read(_ANSWER, row["body"]),
+        state=cast(TurnState, row["state"]),
+        stream_id=row["id"],
+        created_at=_time(row["created_at"]),
+        slot=row["slot"],
+        versions=versions,
+        searched_for=row["searched_for"],
+        collection=row["collection_now"] or row["collection"],
+        collection_id=row["collection_id"] if row["collection_now"] else "",
+        searched=_read(_FINGERPRINT, row["searched"]),
     )
+
+
+def _read(kind: TypeAdapter[T], data: Any) -> T | None:
+    """Return what was stored; None when nothing was, or by another version: the question at least can be shown."""
+    try:
+        return kind.validate_python(data) if data else None
+    except ValidationError:
+        return None
 
 
 def _gone() -> StoreError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index
 
-HEAD = "0004"
+HEAD = "0005"
 """Migration that makes this schema: known here so that an up-to-date catalog opens without loading alembic."""
 
 metadata = sa.MetaData()
@@ -188,7 +188,20 @@ turns = sa.Table(
     Column("slot", sa.String, nullable=False, server_default=""),
     Column("is_kept", sa.Boolean, nullable=False, server_default=sa.true()),
     Column("searched_for", sa.Text, nullable=False, server_default=""),  # empty: the question as it stands
+    # No key into collections: an answer outlives the collection that it was asked of.
+    Column("collection_id", sa.String, nullable=False, server_default=""),
+    Column("collection", sa.String, nullable=False, server_default=""),  # its name when it was asked
+    Column("searched", sa.JSON(none_as_null=True)),  # fingerprint of what it held then; NULL before that was kept
     Index("turns_conversation", "conversation_id", "position", unique=True),
+    Index("turns_kept", "conversation_id", "is_kept"),  # what stands after the body in a row is slow to read
+)
+
+# What turns are found by: question and answer without case, apart from all else that a turn holds.
+turn_words = sa.Table(
+    "turn_words",
+    metadata,
+    Column("turn_id", sa.String, ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
+    Column("words", sa.Text, nullable=False),
 )
 
 # How an answer came about: apart from the turns, because it is large and read only when somebody asks.

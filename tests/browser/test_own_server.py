@@ -207,3 +207,28 @@ def test_an_answer_streams_stops_and_survives(browser: Browser, slow_server: Ser
     tab.page.locator(".chip", has_text="Stopped").wait_for(timeout=3_000)
     assert "turbine" in tab.text("ask-last")
     tab.page.close()
+
+
+def test_an_earlier_question_asked_again_streams_in_its_place(browser: Browser, slow_server: Server) -> None:
+    """Its words grow above the question after it and in view, with Stop; once it has ended nothing has moved."""
+    tab = Visitor(browser, slow_server, height=700).go("ask")
+    for question in ("How do I renew a British passport?", "Who composed the opera Fidelio?"):
+        tab.ask(question)
+    first = tab.page.locator("section.turn").first
+    first.get_by_role("button", name="Edit").click()
+    tab.page.get_by_role("dialog").get_by_role("textbox").fill("Why was turbine 3 out of service and for how long?")
+    tab.page.get_by_role("dialog").get_by_role("button", name="Ask").click()
+    running = first.locator(".said")
+    running.get_by_text("turbine").first.wait_for(timeout=15_000)
+    before = len(running.inner_text())
+    tab.page.wait_for_timeout(1000)
+    assert len(running.inner_text()) > before
+    assert 0 <= first.bounding_box()["y"] < 600  # type: ignore[index]
+    assert "Fidelio" in tab.page.locator("section.turn").last.inner_text()
+    assert 0 == tab.page.get_by_text("Incomplete").count()
+    node = first.element_handle()
+    tab.page.get_by_role("button", name="Stop").click()
+    first.locator(".chip", has_text="Stopped").wait_for(timeout=3_000)
+    assert node.evaluate("node => node.isConnected"), "drawn anew, in another place"
+    assert [] == tab.errors
+    tab.page.close()

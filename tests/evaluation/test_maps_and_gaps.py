@@ -95,6 +95,16 @@ def test_gaps_group_what_was_not_answered(library: Workbench) -> None:
     assert [] == gaps(library, collection="other")
 
 
+def test_a_gap_is_of_the_collection_that_was_asked(library: Workbench) -> None:
+    """Two questions of one conversation may go to two collections; each is a gap of its own."""
+    library.create_collection("other")
+    first = rag.ask(library, "What is the recipe for apple pie?")
+    first.wait(20)
+    rag.ask(library, "Who won the cup?", conversation_id=first.conversation_id, collection="other").wait(20)
+    asked = [each.question for gap in gaps(library, collection="other") for each in gap.asked]
+    assert ["Who won the cup?"] == asked
+
+
 def test_a_model_that_declines_is_no_gap(library: Workbench) -> None:
     """A refusal says nothing of what the documents hold."""
     with FaultServer() as server:

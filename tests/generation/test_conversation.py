@@ -13,10 +13,10 @@ import pytest
 import rag
 from rag import GenerateOptions, SearchOptions, Upload, Workbench
 from rag.errors import CollectionNotFoundError, QuestionError, StoreError
-from rag.generation import conversation, conversations, delete_conversation
+from rag.generation import Again, conversation, conversations, delete_conversation
 from rag.generation.stream import AnswerStream
 from rag.store.conversations import Conversations
-from rag.types import Event, TextEvent
+from rag.types import Collection, Event, TextEvent
 
 module = importlib.import_module("rag.generation.conversation")  # the package has a function of that name
 QUESTION = "How many sea trout passed Mill Weir?"
@@ -105,6 +105,27 @@ def test_a_turn_that_is_being_written_says_so(library: Workbench, slow: threadin
     assert library.answers.get(turn.stream_id) is stream
 
 
+def test_a_turn_that_is_being_written_never_reads_as_interrupted(library: Workbench, slow: threading.Event) -> None:
+    """What is saved now and then for the case of a crash is not taken for the answer while its worker is there."""
+    stream = rag.ask(library, QUESTION)
+    wait_for_text(stream, "Some words ")
+    wait_until_saved(library, stream)
+    (turn,) = conversation(library, stream.conversation_id or "").turns
+    assert ("streaming", None) == (turn.state, turn.answer)
+    assert turn == rag.generation.turn(library, stream.id)
+    assert (
+        "still being written"
+        in rag.reporting.report(library, conversation(library, stream.conversation_id or "")).decode()
+    )
+
+
+def wait_until_saved(library: Workbench, stream: AnswerStream) -> None:
+    deadline = time.monotonic() + 10
+    while Conversations(library.catalog.engine).turn(stream.id).answer is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
 def test_a_stopped_turn_is_partial(library: Workbench, slow: threading.Event) -> None:
     """Stop keeps the text so far as a partial turn, and a worker that comes back later changes nothing."""
     stream = rag.ask(library, QUESTION)
@@ -120,11 +141,7 @@ def test_a_turn_whose_worker_is_gone_is_partial(library: Workbench, slow: thread
     """After a crash the turn is no longer streaming: what was saved last is shown as partial, and says why."""
     stream = rag.ask(library, QUESTION)
     wait_for_text(stream, "Some words ")
-    saved = Conversations(library.catalog.engine)
-    deadline = time.monotonic() + 10
-    while saved.get(stream.conversation_id or "").turns[0].answer is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until_saved(library, stream)
     with rag.open_workbench(library.data_dir, read_only=True) as other:  # knows nothing of this process's workers
         turn = conversation(other, stream.conversation_id or "").turns[0]
     assert turn.state == "partial"
@@ -172,6 +189,43 @@ def test_an_unknown_collection_starts_nothing(library: Workbench) -> None:
     with pytest.raises(CollectionNotFoundError):
         rag.ask(library, QUESTION, collection="nowhere")
     assert conversations(library) == []
+
+
+def test_a_question_asked_again_goes_to_its_own_collection(library: Workbench) -> None:
+    """Whatever the default one is: the turn keeps id, name and what was held, and a new question without a collection follows it."""
+    other = harbour(library)
+    first = rag.ask(library, "When do ferries leave Port Ellen?", collection="harbour")
+    assert "ferries" in first.wait(30).text
+    (turn,) = conversation(library, first.conversation_id or "").turns
+    assert (turn.collection, turn.collection_id) == ("harbour", other.id)
+    assert turn.searched == library.fingerprints.of(other)
+    for again in (Again(first.id), None):
+        stream = rag.ask(library, turn.question, conversation_id=first.conversation_id, again=again)
+        assert stream.wait(30).found
+        assert other.id == rag.generation.turn(library, stream.id).collection_id
+
+
+def test_a_collection_that_was_deleted_gives_a_sentence_and_loses_nothing(library: Workbench) -> None:
+    """The kept answer goes on to count; a collection made anew under the name takes the place of the old one."""
+    harbour(library)
+    first = rag.ask(library, "When do ferries leave Port Ellen?", collection="harbour")
+    answer = first.wait(30)
+    library.catalog.delete_collection("harbour")
+    with pytest.raises(
+        CollectionNotFoundError, match="'harbour', which this was asked of, was deleted; choose another"
+    ):
+        rag.ask(library, first.question, conversation_id=first.conversation_id, again=Again(first.id))
+    (turn,) = conversation(library, first.conversation_id or "").turns
+    assert (answer, (first.id,)) == (turn.answer, turn.versions)
+    new = harbour(library)
+    assert new == rag.generation.collection_of(library, turn)
+
+
+def harbour(library: Workbench) -> Collection:
+    library.create_collection("harbour")
+    text = b"The ferries leave Port Ellen at noon on every Monday and Friday."
+    rag.ingest(library, [Upload("ferries.txt", text)], collection="harbour")
+    return library.collection("harbour")
 
 
 def test_a_deleted_conversation_is_gone(library: Workbench, slow: threading.Event) -> None:

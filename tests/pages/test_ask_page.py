@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -166,16 +167,57 @@ def test_a_running_answer_is_followed_and_stopped(visit_with_samples: Visit) -> 
     assert "First words." in said and "Stopped" in said
 
 
-def slow_answer(page: Any) -> Any:
-    """Begin a turn whose worker writes two words and then waits to be stopped."""
+def test_a_first_question_asked_again_is_followed_in_its_place(visit_with_samples: Visit) -> None:
+    """An answer that is not the last is waited for too, comes before the ones after it, and stands alone once it has ended."""
+    page = visit_with_samples("ask")
+    stream = slow_answer(page, asked_again=True)
+    threading.Timer(1.5, stream.stop).start()
+    page.go("ask", c=stream.conversation_id)
+    assert stream.done, "the page was drawn without waiting for the answer"
+    said = page.drawn()
+    assert said.index("First words.") < said.index("How do I renew a British passport?")
+    assert "Stopped" in said and "The workbench stopped" not in said
+
+
+def test_two_answers_at_once_are_both_followed(visit_with_samples: Visit) -> None:
+    """Each has its own Stop; the page waits for both, in whichever order they end."""
+    page = visit_with_samples("ask")
+    first = slow_answer(page, asked_again=True)
+    last = slow_answer(page, conversation_id=first.conversation_id)
+    threading.Timer(1.0, last.stop).start()
+    threading.Timer(2.0, first.stop).start()
+    page.go("ask", c=first.conversation_id)
+    assert first.done and last.done
+    assert 2 == page.drawn().count("First words.") == page.drawn().count("Stopped")
+
+
+def test_an_earlier_answer_that_is_being_written_is_not_hidden(visit_with_samples: Visit) -> None:
+    """Of a long conversation the earlier turns are folded away, but not one that is still being written."""
+    page = visit_with_samples("ask")
+    stream = slow_answer(page, asked_again=True)
+    for number in range(12):
+        page.bench.turns.begin_turn(stream.conversation_id, f"turn{number}", f"Question number {number}?")
+        page.bench.turns.save_turn(f"turn{number}", stream.made_first, "complete")
+    threading.Timer(1.0, stream.stop).start()
+    page.go("ask", c=stream.conversation_id)
+    assert stream.done
+
+
+def slow_answer(page: Any, *, asked_again: bool = False, conversation_id: str = "") -> Any:
+    """Begin a turn whose worker writes two words and then waits to be stopped.
+
+    `asked_again` makes it one more answer to the first of two questions.
+    """
     import time
 
     import rag
     from rag.generation.stream import AnswerStream
     from rag.types import EndEvent, TextEvent, Usage
 
-    first = rag.ask(page.bench, QUESTION)
-    first.wait(30)
+    first = rag.ask(page.bench, QUESTION, conversation_id=conversation_id or None)
+    answer = first.wait(30)
+    if asked_again:
+        rag.ask(page.bench, "How do I renew a British passport?", conversation_id=first.conversation_id).wait(30)
 
     def work(stream: AnswerStream) -> Any:
         yield TextEvent("First words.")
@@ -187,8 +229,9 @@ def slow_answer(page: Any) -> Any:
 
     turns = Conversations(page.bench.catalog.engine)
     stream = AnswerStream("What then?", model="local/extractive")
-    stream.conversation_id = first.conversation_id
-    turns.begin_turn(first.conversation_id, stream.id, stream.question)
+    stream.conversation_id, stream.made_first = first.conversation_id, answer
+    slot = first.id if asked_again else ""
+    turns.begin_turn(first.conversation_id, stream.id, stream.question, slot=slot)
     stream.when_ended(lambda ended, answer: turns.save_turn(ended.id, answer, "partial"))
     page.bench.answers[stream.id] = stream
     stream.start(work)
@@ -221,7 +264,7 @@ def test_a_long_conversation_begins_at_its_end(visit_with_samples: Visit) -> Non
         page.bench.turns.save_turn(f"turn{number}", turn.answer, "complete")
     said = page.run().drawn("ask.turns")
     assert "Question number 3?" in said and "Question number 2?" not in said
-    said = page.press("Show 4 earlier questions").drawn("ask.turns")
+    said = page.press("Show 4 earlier questions").drawn()
     assert "Question number 2?" in said and QUESTION in said
 
 
@@ -256,3 +299,113 @@ def test_a_question_does_not_go_to_another_collection_unsaid(visit_with_samples:
     assert QUESTION == page.test.chat_input[0].proto.value
     assert not page.address("c")
     assert "gearbox" in ask(page, QUESTION).drawn("ask.last")
+
+
+def with_an_empty_collection(page: Any) -> Any:
+    """Ask in the default collection, then choose an empty one in the sidebar."""
+    page = ask(page, QUESTION)
+    page.bench.create_collection("empty")
+    page.run()
+    page.test.session_state["collection"] = "empty"
+    return page.run()
+
+
+def again(page: Any, turn: Any, **options: Any) -> Any:
+    """Press what starts another answer in the row under one."""
+    import rag
+    from pages.parts.turn_bar import Pending
+
+    page.test.session_state["ask.pending"] = Pending(turn.question, rag.generation.Again(turn.stream_id, **options))
+    return page.run()
+
+
+def test_retry_asks_the_collection_of_the_question(visit_with_samples: Visit) -> None:
+    """Another one that was chosen meanwhile does not make a found answer "Not found"."""
+    page = with_an_empty_collection(visit_with_samples("ask"))
+    said = again(page, first_turn(page)).drawn("ask.last")
+    assert "gearbox" in said and "2 of 2" in said and "Not found" not in said
+    assert "asked of main" in said
+
+
+def test_the_page_says_where_the_next_question_goes(visit_with_samples: Visit) -> None:
+    """Where the chosen collection is another than the one before: in a sentence with the way back, and then at the turn itself."""
+    import rag
+
+    page = visit_with_samples("ask")
+    page.bench.create_collection("tides")
+    tide = rag.Upload("tides.txt", b"The tide at Brackwater turns at noon on every Monday.")
+    rag.ingest(page.bench, [tide], collection="tides")
+    page = ask(page.run(), QUESTION)
+    assert not page.boxes()
+    page.test.session_state["collection"] = "tides"
+    page.run()
+    assert any("was asked of main. The next question goes to tides" in sentence for sentence in page.boxes())
+    page = ask(page, "When does the tide turn at Brackwater?")
+    assert not page.boxes()
+    assert "asked of tides" in page.drawn("ask.last") and "noon" in page.drawn("ask.last")
+    assert "asked of main" in page.drawn()
+    page.test.session_state["collection"] = "main"
+    assert any("was asked of tides" in sentence for sentence in page.run().boxes())
+    assert "tides" == page.press("Choose tides").test.session_state["collection"]
+    assert not page.boxes()
+
+
+def test_retry_looks_in_the_documents_of_then(visit_with_samples: Visit) -> None:
+    """The documents chosen for a question are of its own collection; those of the chosen one mean nothing there."""
+    page = visit_with_samples("ask")
+    handbook = next(d for d in page.bench.catalog.documents() if "handbook" in d.name)
+    page.test.session_state[f"ask.documents.{page.bench.collection().id}"] = [handbook.id]
+    page = with_an_empty_collection(page)
+    first = first_turn(page)
+    again(page, first)
+    now = first_turn(page)
+    assert first.stream_id != now.stream_id
+    assert (handbook.id,) == page.bench.turns.record(now.stream_id).search.document_ids
+
+
+def test_retry_in_a_deleted_collection_is_a_sentence(visit_with_samples: Visit) -> None:
+    """The question comes back, the answer stays, and the turn says that its collection is gone."""
+    page = with_an_empty_collection(visit_with_samples("ask"))
+    turn = first_turn(page)
+    page.bench.catalog.delete_collection("main")
+    again(page, turn)
+    assert any("main" in s and "which this was asked of, was deleted" in s for s in page.boxes())
+    assert QUESTION == page.test.chat_input[0].proto.value
+    assert turn.answer == first_turn(page).answer
+    assert "asked of main (deleted since)" in page.drawn("ask.last")
+
+
+def test_retry_in_an_emptied_collection_is_a_sentence(visit_with_samples: Visit) -> None:
+    """One that holds nothing any more would only make the answer "Not found"."""
+    page = ask(visit_with_samples("ask"), QUESTION)
+    turn = first_turn(page)
+    for document in page.bench.catalog.documents():
+        page.bench.catalog.delete_document(document.id)
+    again(page, turn)
+    assert any("holds nothing now" in sentence for sentence in page.boxes())
+    assert turn.answer == first_turn(page).answer
+
+
+def test_a_thumb_is_kept_with_the_collection_of_the_question(visit_with_samples: Visit) -> None:
+    """Gaps then lists it where it belongs, whatever is chosen in the sidebar."""
+    import rag
+    from pages.parts import turn_bar
+
+    page = with_an_empty_collection(visit_with_samples("ask"))
+    turn_bar.judge(page.bench, first_turn(page), is_good=False)
+    assert ["main"] == [item.collection for item in page.bench.feedback.list()]
+    assert [] == rag.evaluation.gaps(page.bench, collection="empty")
+    assert rag.evaluation.gaps(page.bench, collection="main")
+
+
+def test_a_conversation_is_found_by_its_answers(visit_with_samples: Visit) -> None:
+    """Words of an answer find it, and the list says in which question; the collection that was asked stands beside it."""
+    page = ask(visit_with_samples("ask"), "How many days of leave do employees have?")
+    page = ask(page, QUESTION)
+    page.test.text_input("ask.find").set_value("GEARBOX failed")
+    said = page.run().drawn("ask.past")
+    assert "How many days of leave" in said and f"said in: {QUESTION}" in said and "main" in said
+    page.test.text_input("ask.find").set_value("days leave")
+    assert "said in" not in page.run().drawn("ask.past")
+    page.test.text_input("ask.find").set_value("gearbox giraffe")
+    assert "None has these words." in page.run().drawn("ask.past")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pages.parts.export as export
+import rag
 from rag.generation.checking import check_answer
 from rag.reporting import open_points
 from rag.store.conversations import Conversation, Turn
@@ -31,10 +32,10 @@ def test_each_sentence_has_one_verdict_in_words() -> None:
     assert 3 == len(points)
 
 
-def test_markdown_says_what_is_not_supported_and_lists_a_source_once() -> None:
+def test_markdown_says_what_is_not_supported_and_lists_a_source_once(bench: rag.Workbench) -> None:
     """The file stands alone: a reader of it sees the same doubts as on the page."""
     turn = Turn("How long?", answered(), "complete", "t", datetime.now(UTC))
-    text = export.conversation(Conversation("c", "How long?", "main", (turn,)))
+    text = export.conversation(bench, Conversation("c", "How long?", "main", (turn,)))
     doubts = text.partition("**Not supported by the sources**")[2].partition("**Sources**")
     assert "- “Giraffes dance.” No source is given for this." in doubts[0] and "1987" in doubts[0]
     assert 1 == doubts[2].count("- [1] report.pdf")

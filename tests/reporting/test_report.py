@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -96,7 +97,7 @@ def test_it_holds_what_a_stakeholder_asks_for(shown: tuple[rag.Workbench, str]) 
     bench, id = shown
     conversation = rag.conversation(bench, id)
     found = Reader(rag.reporting.report(bench, conversation, at=WRITTEN))
-    digest = rag.evaluation.fingerprint(bench, bench.collection()).digest
+    digest = bench.fingerprints.of(bench.collection()).digest
     for words in (QUESTION, "brackwater-annual-report-2025.pdf", "p. 3", "Page 3 of 9, with the passage marked", "fault/ok",
                   "03 March 2026, 09:30 UTC", "3 documents", "local/all-MiniLM-L6-v2", digest, "at most 6 excerpts", "1 of 2 sentences",
                   "Not found in these documents"):  # fmt: skip
@@ -220,3 +221,59 @@ def test_an_unknown_cost_is_never_nothing() -> None:
     assert "$0.0120 and 1 answer of unknown cost" == _total([turn(0.012), turn(None)])
     assert "unknown" == _total([turn(None)])
     assert "$0.00" == _total([turn(0.0)])
+
+
+def test_the_fingerprint_is_of_what_was_searched(bench: rag.Workbench) -> None:
+    """Documents that came later are not certified: report and Markdown name what was held then, and that it has changed since."""
+    from pages.parts import export
+
+    rag.ingest(bench, [Upload("ferries.txt", b"The ferries leave Port Ellen at noon on every Monday.")])
+    then = bench.fingerprints.of(bench.collection()).digest
+    asked = rag.ask(bench, "When do ferries leave Port Ellen?")
+    asked.wait(30)
+
+    def told() -> tuple[str, str]:
+        found = rag.conversation(bench, asked.conversation_id or "")
+        return Reader(rag.reporting.report(bench, found)).text, export.conversation(bench, found)
+
+    for text in told():
+        assert then in text and "1 document, 1 chunk" in text and "since" not in text
+    rag.ingest(bench, [Upload("tides.txt", b"The tide turns at six on every Tuesday.")])
+    now = bench.fingerprints.of(bench.collection()).digest
+    for text in told():
+        assert f"{then}; the collection has changed since" in text and now not in text and "1 document, 1 chunk" in text
+    bench.catalog.delete_collection("main")
+    for text in told():
+        assert f"{then}; the collection was deleted since" in text
+    bench.create_collection("main")
+    for text in told():
+        assert f"{then}; the collection has changed since" in text
+
+
+def test_turns_of_two_collections_each_say_their_own(bench: rag.Workbench) -> None:
+    """The head names both; what was searched stands with the turn that searched it."""
+    for name, text in (("main", b"The ferries leave Port Ellen at noon."), ("tides", b"The tide turns at six.")):
+        if name != "main":
+            bench.create_collection(name)
+        rag.ingest(bench, [Upload(f"{name}.txt", text)], collection=name)
+    first = rag.ask(bench, "When do ferries leave Port Ellen?")
+    first.wait(30)
+    rag.ask(bench, "When does the tide turn?", conversation_id=first.conversation_id, collection="tides").wait(30)
+    found = rag.conversation(bench, first.conversation_id or "")
+    text = Reader(rag.reporting.report(bench, found)).text
+    head, one = text.split("Extracts, no AI-written answer")[:2]
+    two = text.partition("When does the tide turn?")[2]
+    assert "Collections main, tides" in head and "Fingerprint" not in head
+    digests = [bench.fingerprints.of(bench.collection(name)).digest for name in ("main", "tides")]
+    assert digests[0] in one and digests[1] not in one
+    assert digests[1] in two and digests[0] not in two
+
+
+def test_an_answer_of_before_claims_no_fingerprint(shown: tuple[rag.Workbench, str]) -> None:
+    """What was not kept when it was asked is not made up at export."""
+    bench, id = shown
+    conversation = rag.conversation(bench, id)
+    turns = tuple(replace(turn, searched=None) for turn in conversation.turns)
+    text = Reader(rag.reporting.report(bench, replace(conversation, turns=turns))).text
+    assert "not kept when this was asked" in text
+    assert bench.fingerprints.of(bench.collection()).digest not in text

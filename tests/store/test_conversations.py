@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+import sqlalchemy as sa
+
+from rag.store import schema
 from rag.store.catalog import Catalog
 from rag.store.conversations import Conversations
 from rag.store.feedback import Feedback
+from rag.store.finding import find
+from rag.store.fingerprints import Fingerprints
 from rag.types import Answer, GenerateOptions, SearchOptions, Sent, TurnRecord, Usage
+from tests.store.made import collection, put, words
 
 
 def answer(text: str) -> Answer:
@@ -81,3 +88,87 @@ def test_a_judgement_knows_the_settings_and_can_be_taken_back(catalog: Catalog) 
     assert (False, "wrong", "fault/ok") == (kept.is_good, kept.note, kept.settings["generate"]["model"])
     feedback.withdraw("one")
     assert {} == feedback.of_turns(["one"])
+
+
+def test_a_turn_knows_its_collection(catalog: Catalog) -> None:
+    """By the name that it has now; after it was deleted by the one that it had, with what it held still to be told."""
+    main = collection(catalog)
+    put(catalog, main, "a.txt", words(1, 50))
+    searched = Fingerprints(catalog).of(catalog.collection("main"))
+    turns = Conversations(catalog.engine)
+    turns.create("c", "Title", "main")
+    turns.begin_turn("c", "one", "First?", collection=main, searched=searched)
+    assert ("main", main.id, searched) == asked_of(turns)
+    catalog.rename_collection("main", "reports")
+    assert ("reports", main.id, searched) == asked_of(turns)
+    assert {"c": ("reports", "")} == turns.asked_of(["c"])
+    catalog.delete_collection("reports")
+    assert ("main", "", searched) == asked_of(turns)
+    assert turns.turn("one") == turns.get("c").turns[0]
+
+
+def asked_of(turns: Conversations) -> tuple[object, ...]:
+    turn = turns.turn("one")
+    return turn.collection, turn.collection_id, turn.searched
+
+
+def test_a_fingerprint_is_of_the_documents_as_they_are_now(catalog: Catalog) -> None:
+    """It changes with them and comes back with them; another name changes nothing of it."""
+    main = collection(catalog)
+    prints = Fingerprints(catalog)
+    empty = prints.of(main)
+    put(catalog, main, "a.txt", words(1, 50))
+    held = prints.of(catalog.collection("main"))
+    assert (0, 1) == (empty.documents, held.documents) and empty.digest != held.digest
+    put(catalog, main, "b.txt", words(2, 50))
+    assert held.digest != prints.of(catalog.collection("main")).digest
+    catalog.remove_document(main.id, catalog.find_document(main.id, "b.txt") or "")
+    assert held.digest == prints.of(catalog.rename_collection("main", "other")).digest
+    assert held.digest == Fingerprints(catalog).of(catalog.collection("other")).digest
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("title", ""), ("TEXT OF two", "Second?"), ("of again", "First?"), ("title second", "Second?"),
+        ("title first second", "First?"), ("second nowhere", None), ("1%", None), ("_", None), ("100%", "Third, ÄRGER?"),
+        ("ärger", "Third, ÄRGER?"), ("", ""), ("  ", ""),
+    ],
+)  # fmt: skip
+def test_a_conversation_is_found_by_what_was_said_in_it(catalog: Catalog, text: str, where: str | None) -> None:
+    """All words, without case, in the title, the questions or the answers; the place is told where it is not the title."""
+    turns = begun(catalog)
+    turns.create("d", "Another", "main")
+    turns.begin_turn("c", "three", "Third, ÄRGER?")
+    turns.save_turn("three", answer("by 100%"), "streaming")
+    found = [each for each in find(catalog.engine, text) if each.info.id == "c"]
+    assert ([where] if where is not None else []) == [each.where for each in found]
+
+
+def test_what_is_deleted_is_found_no_more(catalog: Catalog) -> None:
+    """Neither a conversation that is gone nor an answer that a newer one took in."""
+    turns = begun(catalog)
+    assert find(catalog.engine, "text of one")
+    turns.take_in("one", "again")
+    assert not find(catalog.engine, "text of one")
+    turns.delete("c")
+    assert not find(catalog.engine, "text") and not find(catalog.engine, "")
+
+
+def test_thousands_of_turns_are_searched_at_once(catalog: Catalog) -> None:
+    """Six thousand answers of two thousand characters take a moment, not a second."""
+    import time
+
+    turns = begun(catalog)
+    rows = [
+        {"id": f"t{n}", "slot": f"t{n}", "conversation_id": "c", "position": 10 + n, "question": f"Question {n}?",
+         "state": "complete", "body": {"text": "x" * 20_000}, "created_at": "2026-01-01T00:00:00+00:00"}
+        for n in range(6000)
+    ]  # fmt: skip
+    said = [{"turn_id": row["id"], "words": f"question {n}? {'long text ' * 200}"} for n, row in enumerate(rows)]
+    with turns._writing() as connection:
+        connection.execute(sa.insert(schema.turns), rows)
+        connection.execute(sa.insert(schema.turn_words), said)
+    began = time.perf_counter()
+    assert ["Question 5999?"] == [found.where for found in find(catalog.engine, "text 5999?")]
+    assert time.perf_counter() - began < 1

@@ -11,8 +11,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from rag.errors import StoreDamagedError, StoreError, StoreReadOnlyError
+from rag.store import engine as engines
 from rag.store import migrations, opening, schema
 from rag.store.catalog import Catalog
+from rag.store.conversations import Conversations
+from rag.store.finding import find
 from rag.types import ChunkOptions
 from rag.usage.ledger import Ledger
 from tests.store.made import assert_sound, collection, document, put, words
@@ -119,6 +122,43 @@ def test_an_older_catalog_is_copied_and_brought_up_to_date(path: Path, next_step
         assert (5,) == copy.execute("SELECT count(*) FROM documents").fetchone()
         assert (schema.HEAD,) == copy.execute("SELECT version_num FROM alembic_version").fetchone()
     Catalog.open(path).close()
+
+
+def test_turns_of_before_are_bound_to_the_collection_of_their_conversation(tmp_path: Path) -> None:
+    """A turn that knew no collection gets the one that has the name now, and is found by its words; of a deleted one only the name stays."""
+    path = tmp_path / "catalog.sqlite3"
+    made_at(path, "0004")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO collections (id, name, embedding_model, dimension, chunk_size_tokens, overlap_tokens,"
+            " similarity_threshold, created_at, revision) VALUES ('m', 'main', '', 0, 200, 0, 0.5, '2026-01-01T00:00:00', 0)"
+        )
+        for name in ("main", "gone"):
+            connection.execute(
+                f"INSERT INTO conversations VALUES ('{name}', 'T', '{name}', '2026-01-01', '2026-01-01')"
+            )
+            connection.execute(
+                "INSERT INTO turns (id, conversation_id, position, question, state, body, created_at, slot)"
+                f" VALUES ('{name}1', '{name}', 1, 'Why?', 'complete', '{{\"text\": \"Because of {name}.\"}}', '2026-01-01', '{name}1')"
+            )
+    catalog = Catalog.open(path)
+    turns = Conversations(catalog.engine)
+    kept = [turns.turn(id) for id in ("main1", "gone1")]
+    assert [("main", "m", None), ("gone", "", None)] == [(t.collection, t.collection_id, t.searched) for t in kept]
+    assert ["gone"] == [found.info.id for found in find(catalog.engine, "why? BECAUSE gone.")]
+    catalog.close()
+
+
+def made_at(path: Path, revision: str) -> None:
+    """Make a catalog as it was after that migration."""
+    from alembic import command
+
+    engine = engines.connect(path)
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        config = migrations._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path, next_step: Path) -> None:
