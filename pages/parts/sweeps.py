@@ -279,8 +279,8 @@ def _table(bench: Workbench, table: pd.DataFrame, measure: str, cost: str) -> No
         st.session_state[SETTING] = value
 
     draw(
-        sweep_view.finding(table, measure), sweep_view.chart(table, measure, cost, chosen), sweep_view.chart_legend(),
-        key="sweeps.chart", on_pick=pick,
+        sweep_view.finding(table, measure), *sweep_view.unrecommended(table), sweep_view.chart(table, measure, cost, chosen),
+        sweep_view.chart_legend(), key="sweeps.chart", on_pick=pick,
     )  # fmt: skip
     _use(bench, table, chosen)
     draw(sweep_view.rows(table, measure, chosen), key="sweeps.table", on_pick=pick)
@@ -292,10 +292,8 @@ def _table(bench: Workbench, table: pd.DataFrame, measure: str, cost: str) -> No
 
 def _use(bench: Workbench, table: pd.DataFrame, run_id: str) -> None:
     """Offer what the chosen setting is good for."""
-    draw(
-        el("div.chosen", el("span.muted", "Chosen"), el("span.strong", visible(str(table.loc[run_id, "setting"])))),
-        key="sweeps.chosen",
-    )
+    draw(sweep_view.chosen(table.loc[run_id]), key="sweeps.chosen")
+    recommends = not table.loc[run_id, "threshold_note"]
     with st.container(horizontal=True):
         with st.popover("Save as profile", icon=":material/bookmark_add:"):
             st.text_input(
@@ -303,11 +301,15 @@ def _use(bench: Workbench, table: pd.DataFrame, run_id: str) -> None:
                 on_change=set_menu.guarded, args=(_save_profile, bench, run_id),
                 help="Mode, weight, hits and threshold of this setting, for Search and Ask. A profile of that name keeps its answer settings.",
             )  # fmt: skip
+            if not recommends:
+                st.caption("No threshold is recommended: the profile takes the own one of each collection.")
         with st.popover("Build a collection like this", icon=":material/construction:"):
             st.text_input(
                 "Name of the collection", key="sweeps.build", max_chars=60, placeholder="small chunks", on_change=set_menu.guarded,
                 args=(_build, bench, run_id), help="The same documents in these chunks, with this embedding model and threshold.",
             )  # fmt: skip
+            if not recommends:
+                st.caption("No threshold is recommended: the collection begins with the one of its embedding model.")
         st.button(
             "Compare with the best", icon=":material/compare_arrows:", key="sweeps.compare", on_click=run_list.open_pair,
             args=(str(table.index[0]), run_id), disabled=run_id == table.index[0],
@@ -321,11 +323,13 @@ def _save_profile(bench: Workbench, run_id: str) -> None:
     name = st.session_state["sweeps.profile"].strip()
     if not name:
         return
-    options = _runs(bench).get(run_id).info.options
+    info = _runs(bench).get(run_id).info
+    options = replace(info.options, similarity_threshold=None) if info.threshold_note else info.options
     known = next((p for p in bench.profiles.list() if p.name.casefold() == name.casefold()), None)
     bench.profiles.save(replace(known, search=options) if known else Profile(name, search=options))
     st.session_state["sweeps.profile"] = ""
-    st.toast("The profile was saved; choose it on Search or Ask.", icon=":material/bookmark_added:")
+    own = " No threshold is recommended, so it takes the own one of each collection." if info.threshold_note else ""
+    st.toast(f"The profile was saved; choose it on Search or Ask.{own}", icon=":material/bookmark_added:")
 
 
 def _build(bench: Workbench, run_id: str) -> None:
@@ -339,7 +343,9 @@ def _build(bench: Workbench, run_id: str) -> None:
         bench, name, options=info.fingerprint.options, embedding_model=info.fingerprint.embedding_model,
         document_ids=[document.id for document in held],
     )  # fmt: skip
-    bench.catalog.set_threshold(name, info.options.similarity_threshold or 0.0)
+    if info.options.similarity_threshold is not None and not info.threshold_note:
+        bench.catalog.set_threshold(name, info.options.similarity_threshold)
     job_view.own(job)
     st.session_state["sweeps.build"] = ""
-    st.toast("The collection is being built; Collections shows it.", icon=":material/construction:")
+    own = " No threshold is recommended, so it has the one of its model." if info.threshold_note else ""
+    st.toast(f"The collection is being built; Collections shows it.{own}", icon=":material/construction:")
