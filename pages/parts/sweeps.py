@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import rag
-from pages.parts import job_view, run_list, set_menu, shared, sweep_view, tuning
-from pages.parts.safe_text import draw, el, say, visible
+from pages.parts import embedding_models, job_view, run_list, set_menu, shared, sweep_view, tuning
+from pages.parts.safe_text import draw, el, label, say, visible
 from pages.parts.shared import count
 from rag import ChunkOptions, RagError, Workbench
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rag.evaluation import Runs, SweepGrid, SweepPlan
     from rag.jobs import Job
-    from rag.types import Collection, Mode, QuestionSet
+    from rag.types import Collection, Mode, QuestionSet, RunInfo
 
 SWEEP = "sweeps.shown"
 """Id of the sweep whose results are on the page."""
@@ -309,7 +309,7 @@ def _use(bench: Workbench, table: pd.DataFrame, run_id: str) -> None:
                 args=(_build, bench, run_id), help="The same documents in these chunks, with this embedding model and threshold.",
             )  # fmt: skip
             if not recommends:
-                st.caption("No threshold is recommended: the collection begins with the one of its embedding model.")
+                st.caption(label(_begins_with(bench, run_id), 300))
         st.button(
             "Compare with the best", icon=":material/compare_arrows:", key="sweeps.compare", on_click=run_list.open_pair,
             args=(str(table.index[0]), run_id), disabled=run_id == table.index[0],
@@ -341,11 +341,35 @@ def _build(bench: Workbench, run_id: str) -> None:
     held = bench.catalog.documents(bench.collection(info.fingerprint.collection).id)
     job = rag.build_collection(
         bench, name, options=info.fingerprint.options, embedding_model=info.fingerprint.embedding_model,
-        document_ids=[document.id for document in held],
+        document_ids=[document.id for document in held], similarity_threshold=_threshold(bench, info),
     )  # fmt: skip
-    if info.options.similarity_threshold is not None and not info.threshold_note:
-        bench.catalog.set_threshold(name, info.options.similarity_threshold)
     job_view.own(job)
     st.session_state["sweeps.build"] = ""
-    own = " No threshold is recommended, so it has the one of its model." if info.threshold_note else ""
-    st.toast(f"The collection is being built; Collections shows it.{own}", icon=":material/construction:")
+    own = label(_begins_with(bench, run_id), 300) if info.threshold_note else ""
+    st.toast(f"The collection is being built; Collections shows it. {own}", icon=":material/construction:")
+
+
+def _threshold(bench: Workbench, info: RunInfo) -> float | None:
+    """Return the threshold that a collection built like a run gets: the recommended one, or the one that the user gave the searched
+    collection, where it is of the same scale; None leaves it to the embedding model."""
+    if not info.threshold_note:
+        return info.options.similarity_threshold
+    searched = bench.collection(info.fingerprint.collection)
+    same = searched.embedding_model == info.fingerprint.embedding_model
+    return searched.similarity_threshold if same and searched.threshold_from == "user" else None
+
+
+def _begins_with(bench: Workbench, run_id: str) -> str:
+    """Return what threshold the collection begins with where none is recommended, and what measuring one takes."""
+    info = _runs(bench).get(run_id).info
+    try:
+        threshold = _threshold(bench, info)
+        searched = bench.collection(info.fingerprint.collection)
+        if threshold is not None:
+            return f"No threshold is recommended: it gets {threshold:.2f}, as set by hand on the collection that was searched."
+        if not embedding_models.is_remote(info.fingerprint.embedding_model):
+            return "No threshold is recommended: it gets the default of its embedding model."
+        model = replace(searched, embedding_model=info.fingerprint.embedding_model, chunks=info.fingerprint.chunks)
+        return f"No threshold is recommended: its model gets {embedding_models.measuring(bench, model)}."
+    except RagError as error:
+        return str(error)

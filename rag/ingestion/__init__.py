@@ -3,7 +3,7 @@
 from rag.ingestion.building import build_collection, fill_collection, health, rebuild_index
 from rag.ingestion.doctor import doctor
 from rag.ingestion.intake import Preview, ingest, preview, start_ingest
-from rag.ingestion.measuring import EmbeddingEstimate, estimate_embedding
+from rag.ingestion.measuring import EmbeddingEstimate, estimate_embedding, measures_threshold
 from rag.ingestion.rendering import PageImage, render_page
 from rag.ingestion.samples import Samples, load_samples
 
@@ -19,6 +19,7 @@ __all__ = [
     "health",
     "ingest",
     "load_samples",
+    "measures_threshold",
     "preview",
     "rebuild_index",
     "render_page",
