@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,14 @@ from pages.parts import tuning
 from pages.parts.safe_text import Node, el, visible
 from pages.parts.shared import count
 from rag import RagError, Workbench
+from rag.errors import QuestionSetError
 
 if TYPE_CHECKING:
-    from rag.types import LabelledQuestion, QuestionSet, SearchResult
+    from rag.types import Hit, LabelledQuestion, QuestionSet, SearchResult
 
+_PLACE = re.compile(r"([0-9]{1,9}):([0-9]{1,9})")
 _FIRST_SET = "My questions"
-VERBS = ("label", "unlabel", "absent", "out", "accept")
+VERBS = ("label", "words", "unlabel", "absent", "out", "accept")
 
 
 def known(chosen: QuestionSet | None, question: str) -> LabelledQuestion | None:
@@ -39,7 +42,7 @@ def line(chosen: QuestionSet | None, question: str) -> Node:
     label = known(chosen, question)
     absent = el("button.link", "Not in the documents", data_pick="absent:")
     if chosen is None:
-        words = "Say which hit answers the question, and it becomes part of a question set."
+        words = "Say which hit answers it, or select the words that do, and the question joins a set."
         return el("div.labelling", el("span.muted", words), absent)
     name = visible(chosen.name, 40)
     if label is None:
@@ -63,7 +66,8 @@ def line(chosen: QuestionSet | None, question: str) -> Node:
 
 def act(bench: Workbench, chosen: QuestionSet | None, result: SearchResult, value: str) -> None:
     """Keep the label that a drawn button stands for; what goes wrong is said at the next drawing."""
-    verb, _, chunk_id = value.partition(":")
+    verb, _, rest = value.partition(":")
+    chunk_id, _, place = rest.partition(":")
     try:
         set_id = chosen.id if chosen else _first_set(bench)
         st.session_state[tuning.SET] = set_id
@@ -71,6 +75,9 @@ def act(bench: Workbench, chosen: QuestionSet | None, result: SearchResult, valu
         hit = next((h for h in result.candidates if h.chunk.id == chunk_id), None)
         if verb == "label" and hit is not None:
             rag.evaluation.label_question(bench, set_id, result.question, rag.evaluation.evidence_of(hit))
+        elif verb == "words" and hit is not None:
+            words = rag.evaluation.evidence_of(hit, selected(hit, place))
+            rag.evaluation.label_question(bench, set_id, result.question, words)
         elif verb == "absent":
             rag.evaluation.label_question(bench, set_id, result.question, label="absent")
         elif verb == "accept" and label is not None:
@@ -84,6 +91,22 @@ def act(bench: Workbench, chosen: QuestionSet | None, result: SearchResult, valu
             tuning.question_sets(bench).save(changed)
     except RagError as error:
         st.session_state[tuning.SAID] = str(error)
+
+
+def selected(hit: Hit, place: str) -> tuple[int, int]:
+    """Return the span of the document that was selected in a hit's text, without the spaces at its ends.
+
+    `place` is "START:END" in the chunk's text. A browser says so, which may say anything: what is no such span, or is empty, raises
+    `QuestionSetError`.
+    """
+    chunk = hit.chunk
+    found = _PLACE.fullmatch(place)
+    start, end = (int(found[1]), int(found[2])) if found else (0, 0)
+    words = chunk.text[start:end]
+    if end > len(chunk.text) or not words.strip():
+        raise QuestionSetError("Select the words of one hit that answer the question, then say so again.")
+    start += len(words) - len(words.lstrip())
+    return chunk.start + start, chunk.start + start + len(words.strip())
 
 
 def accept(bench: Workbench, question: LabelledQuestion) -> None:
