@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,15 @@ from rag import RagError, Workbench
 from rag.errors import QuestionSetError
 
 if TYPE_CHECKING:
-    from rag.types import Hit, LabelledQuestion, QuestionSet, SearchResult
+    from collections.abc import Sequence
 
+    from rag.types import Collection, Evidence, Hit, LabelledQuestion, QuestionSet, SearchResult
+
+_WHERE = {
+    "replaced": "in an earlier version of {name}",
+    "gone": "in {name}, which was deleted",
+    "elsewhere": "in {name}, which this collection does not hold",
+}
 _PLACE = re.compile(r"([0-9]{1,9}):([0-9]{1,9})")
 _FIRST_SET = "My questions"
 VERBS = ("label", "words", "unlabel", "absent", "out", "accept")
@@ -37,8 +45,8 @@ def expected(chosen: QuestionSet | None, result: SearchResult) -> frozenset[str]
     return frozenset(h.chunk.id for h in result.candidates if any(is_right(h.chunk, piece) for piece in pieces))
 
 
-def line(chosen: QuestionSet | None, question: str) -> Node:
-    """Return what the set knows of the question, and the labels that no hit stands for."""
+def line(bench: Workbench, target: Collection, chosen: QuestionSet | None, question: str) -> Node:
+    """Return what the set knows of the question and of where its evidence is now, and the labels that no hit stands for."""
     label = known(chosen, question)
     absent = el("button.link", "Not in the documents", data_pick="absent:")
     if chosen is None:
@@ -49,12 +57,15 @@ def line(chosen: QuestionSet | None, question: str) -> Node:
         return el("div.labelling", el("span.muted", f"Not in {name} yet: say which hit answers it."), absent)
     out = el("button.link", "Take it out of the set", data_pick="out:")
     if label.label == "evidence":
-        words = f"In {name}: expected in {count(len(label.evidence), 'place')}."
+        words = f"In {name}: {_places(bench, target, label.evidence)}."
     elif label.label == "absent":
         return el("div.labelling", el("span.muted", f"In {name}: not in the documents."), out)
     elif label.evidence:
         piece = label.evidence[0]
-        words = f"Suggested for {name}: “{visible(piece.quote, 160)}” in {visible(piece.document_name, 50)}."
+        state = rag.evaluation.states_of(bench, [piece], target)[0]
+        where = "in {name}" if state == "here" else _WHERE[state]
+        where = where.format(name=visible(piece.document_name, 50))
+        words = f"Suggested for {name}: “{visible(piece.quote, 160)}” {where}."
         return el(
             "div.labelling", el("span.muted", words), el("button.link", "Accept", data_pick="accept:"), absent, out
         )
@@ -62,6 +73,18 @@ def line(chosen: QuestionSet | None, question: str) -> Node:
         note = visible(label.note, 160) if label.note else "nobody has said yet where the answer stands."
         words = f"In {name} without a label for search: {note}"
     return el("div.labelling", el("span.muted", words), absent, out)
+
+
+def _places(bench: Workbench, target: Collection, pieces: Sequence[Evidence]) -> str:
+    """Return in how many places the answer is expected here, and what became of the documents of the others."""
+    states = rag.evaluation.states_of(bench, pieces, target)
+    here = states.count("here")
+    lost = Counter((s, piece.document_name) for s, piece in zip(states, pieces, strict=True) if s != "here")
+    parts = [f"expected in {count(here, 'place')}"] if here else []
+    for (state, document), many in lost.items():
+        parts.append(f"{count(many, 'place')} {_WHERE[state].format(name=visible(document, 50))}")
+    again = ": find them again from the menu of the set" if any(state == "replaced" for state, _ in lost) else ""
+    return "; ".join(parts) + again
 
 
 def act(bench: Workbench, chosen: QuestionSet | None, result: SearchResult, value: str) -> None:

@@ -294,6 +294,46 @@ def test_offsets_that_are_no_words_of_the_hit_are_refused(visit_with_samples: Vi
     assert () == rag.evaluation.QuestionSets(page.bench.catalog.engine).get("My questions").questions
 
 
+def test_labels_of_a_replaced_document_are_found_again(visit_with_samples: Visit) -> None:
+    """The line says where evidence is now; a press finds what still stands in the present version, and tells what does not."""
+    import rag
+    from rag.types import Evidence
+
+    page = visit_with_samples("search", q="What is the ferry's fare?")
+    text = "The fare of the ferry is eleven crowns. It leaves at nine. " * 4
+
+    def add(text: str) -> str:
+        (done,) = rag.ingest(page.bench, [rag.Upload("ferry.txt", text.encode())]).files
+        return str(done.document_id)
+
+    old = add(text)
+    pieces = [Evidence(old, "ferry.txt", s := text.index(w), s + len(w), quote=w) for w in ("eleven crowns", "at nine")]
+    sets = rag.evaluation.QuestionSets(page.bench.catalog.engine)
+    made = sets.create(
+        "ferry", [rag.evaluation.new_question("What is the ferry's fare?", label="evidence", evidence=tuple(pieces))]
+    )
+    choose(page, made.id)
+    assert "expected in 2 places." in page.drawn("search.results")
+    new = add("A note before it. " + text.replace("at nine", "in the morning"))
+    assert "In ferry: 2 places in an earlier version of ferry.txt: find them again" in page.run().drawn(
+        "search.results"
+    )
+    page.press("Find labels again")
+    report = page.drawn("tuning.report.drawn")
+    assert "1 of 2 labels of replaced documents found again." in report
+    assert "its words do not stand in the present ferry.txt; label it anew" in report
+    found, kept = sets.get("ferry").questions[0].evidence
+    assert (new, "eleven crowns", pieces[1]) == (found.document_id, found.quote, kept)
+    assert page.bench.catalog.document(new).text[found.start : found.end] == "eleven crowns"
+    said = page.drawn("search.results")
+    assert "expected in 1 place; 1 place in an earlier version of ferry.txt" in said
+    page.bench.catalog.delete_document(new)
+    said = page.run().drawn("search.results")
+    assert "2 places in ferry.txt, which was deleted." in said
+    page.press("Find labels again")
+    assert "nothing to find again" in page.drawn("tuning.report.drawn")
+
+
 def test_labels_can_be_changed_and_taken_back(visit_with_samples: Visit) -> None:
     """A wrong label is not for good: the place goes, the question becomes one that is not in the documents, and leaves."""
     import rag
