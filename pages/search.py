@@ -148,7 +148,7 @@ def _one_question(
             key="search.chart",
         )
     with results:
-        cards = [] if other else [labelling.line(chosen, question)]
+        cards = [] if other else [labelling.line(bench, target, chosen, question)]
         cards += [] if other else hits.cards(bench, result, labelling.expected(chosen, result), around)
         draw(
             hits.settings_line(result), sending.line(bench, result, model), *cards, key="search.results",

@@ -177,9 +177,12 @@ class Workbench:
             return self.catalog.collection(self.settings.default_collection)
 
     def create_collection(
-        self, name: str, *, options: ChunkOptions | None = None, embedding_model: str | None = None
-    ) -> Collection:
+        self, name: str, *, options: ChunkOptions | None = None, embedding_model: str | None = None,
+        similarity_threshold: float | None = None,
+    ) -> Collection:  # fmt: skip
         """Make an empty collection. `embedding_model` None takes the local one if it is installed, "" is keyword search only.
+
+        A `similarity_threshold` is the user's and stays; None takes the model's.
 
         A remote model whose dimension is not known is asked for it. Raises `CollectionExistsError`, `ModelUnavailableError`
         and `ProviderError`.
@@ -190,12 +193,14 @@ class Workbench:
         embedder = self.embedder(embedding_model)
         if embedder:
             self.embedders.learn(embedder)
+        default = embedder.default_threshold if embedder else KEYWORD_ONLY_THRESHOLD
         return self.catalog.create_collection(
             name,
             embedding_model=embedding_model,
             dimension=embedder.dimension if embedder else 0,
             options=options or ChunkOptions(),
-            similarity_threshold=embedder.default_threshold if embedder else KEYWORD_ONLY_THRESHOLD,
+            similarity_threshold=default if similarity_threshold is None else similarity_threshold,
+            threshold_from="default" if similarity_threshold is None else "user",
         )
 
     def models(self) -> list[ModelInfo]:

@@ -120,6 +120,7 @@ def _head(name: str, info: RunInfo) -> Node:
     return el(
         "div.side", el("span.muted", f"{name} · {when}"), el("span.strong", visible(info.title, 100)),
         el("span", visible(_searched(info), 120)), el("span", f"{settings_words(info.options)}{profile}"),
+        el("span.muted", visible(info.threshold_note, 500)) if info.threshold_note else None,
     )  # fmt: skip
 
 

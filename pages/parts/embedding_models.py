@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rag.jobs import Job
     from rag.types import Collection
 
+_MANY_CHUNKS = 1000  # of a collection that holds nothing yet
 _RECALL = "collections.recall"
 """Session key of what the index finds, by (collection, revision of its chunks)."""
 
@@ -48,16 +49,20 @@ def describe(bench: Workbench, model: str, options: ChunkOptions, ids: list[str]
     draw(*nodes, *(el("p.muted", visible(problem, 300)) for problem in problems), key="build.cost")
 
 
-def _costs(bench: Workbench, model: str, options: ChunkOptions, ids: list[str]) -> list[str]:
+def _costs(
+    bench: Workbench, model: str, options: ChunkOptions, ids: list[str], into: Collection | None = None
+) -> list[str]:
     if not model:
         return ["Found by words alone: nothing is embedded."]
     if not is_remote(model):
         return ["Embedded on this machine: free, nothing leaves it."]
     try:
-        found = rag.ingestion.estimate_embedding(bench, model, options, ids)
+        found = rag.ingestion.estimate_embedding(bench, model, options, ids, into=into)
     except RagError as error:
         return [visible(str(error), 300)]
     texts = f"The text of {count(len(ids), 'document')} goes to {visible(model, 80)}"
+    if found.measuring_texts:
+        texts += f", with about {found.measuring_texts} short texts that measure the threshold"
     free = "What it embedded before is not sent again." if found.usd != 0 else ""
     warnings = bench.budgets.warnings(model.partition("/")[0]) if found.usd != 0 else []
     return [f"{texts}: {rag.reporting.foreseen(found.tokens, found.usd)}. {free}".strip(), *warnings]
@@ -69,7 +74,8 @@ def missing_cost(bench: Workbench, chosen: Collection) -> None:
         return
     held = {d.id for d in bench.catalog.documents(chosen.id)}
     ids = [d.id for d in bench.catalog.documents() if d.id not in held]
-    draw(*(el("p.muted", s) for s in _costs(bench, chosen.embedding_model, chosen.options, ids)), key="missing.cost")
+    costs = _costs(bench, chosen.embedding_model, chosen.options, ids, chosen)
+    draw(*(el("p.muted", sentence) for sentence in costs), key="missing.cost")
 
 
 def sent_to(bench: Workbench, target: Collection, tokens: int, unread: int) -> None:
@@ -82,21 +88,30 @@ def sent_to(bench: Workbench, target: Collection, tokens: int, unread: int) -> N
         return
     try:
         usd = bench.likely_usd(model, tokens, 0)
+        measured = f" It also gets {measuring(bench, target)}." if target.threshold_from == "default" else ""
     except RagError as error:
         draw(el("p.muted", visible(str(error), 300)), key="preview.sent")
         return
     more = f" for the files read so far; {count(unread, 'more is', 'more are')} not counted yet" if unread else ""
     free = " What it embedded before is not sent again." if usd != 0 else ""
-    said = f"The text of what you add goes to {visible(model, 80)}: {rag.reporting.foreseen(tokens, usd)}{more}.{free}"
+    amount = rag.reporting.foreseen(tokens, usd)
+    said = f"The text of what you add goes to {visible(model, 80)}: {amount}{more}.{free}{measured}"
     warnings = bench.budgets.warnings(model.partition("/")[0]) if usd != 0 else []
     draw(*(el("p.muted", sentence) for sentence in (said, *warnings)), key="preview.sent")
+
+
+def measuring(bench: Workbench, target: Collection) -> str:
+    """Return how much is embedded to measure the threshold of a collection of a remote model, and at what price."""
+    texts, tokens = rag.retrieval.calibration_size(target.chunks or _MANY_CHUNKS)
+    amount = rag.reporting.foreseen(tokens, bench.likely_usd(target.embedding_model, tokens, 0))
+    return f"about {texts} short texts that measure the threshold, {amount}"
 
 
 # --- what is measured of a collection ---
 
 
 def threshold(bench: Workbench, chosen: Collection) -> None:
-    """Say where the collection's threshold is from: labelled questions, a measurement of its own, or a guess."""
+    """Say where the collection's threshold is from: the user, labelled questions, a measurement of its own, or a guess."""
     draw(el("p.muted", *_threshold(chosen)), key="collection.threshold")
 
 
@@ -104,6 +119,8 @@ def _threshold(chosen: Collection) -> list[str | Node]:
     value = el("span.strong", f"Threshold {chosen.similarity_threshold:.2f}. ")
     if chosen.calibration is not None:
         return [value, visible(chosen.calibration.note, 500)]
+    if chosen.threshold_from == "user":
+        return [value, "Set by hand: nothing measures over it, unless you ask for it."]
     if not chosen.embedding_model:
         return [value, "It compares the share of the question's words alone."]
     if is_remote(chosen.embedding_model):
@@ -112,6 +129,15 @@ def _threshold(chosen: Collection) -> list[str | Node]:
             "A guess: nobody measured this model yet. It is measured at the end of a build, or by the button below.",
         ]
     return [value, "Measured for this model on labelled questions."]
+
+
+def origin(chosen: Collection) -> str:
+    """Return in a few words where the collection's threshold is from."""
+    if chosen.threshold_from != "default":
+        return {"measured": "measured on it", "user": "set by hand"}[chosen.threshold_from]
+    if not chosen.embedding_model:
+        return "default of word search"
+    return "a guess, not measured" if is_remote(chosen.embedding_model) else "default of its model"
 
 
 def recall_fact(chosen: Collection, revision: int) -> Node | None:
@@ -136,8 +162,17 @@ def actions(bench: Workbench, chosen: Collection, busy: str, run: Callable[..., 
     if is_remote(chosen.embedding_model):
         st.button(
             "Measure the threshold", icon=":material/speed:", on_click=run, args=(_measure_threshold, bench, chosen), disabled=bool(busy),
-            help=label(busy, 200) if busy else "Embeds some 160 short texts with the collection's model.",
+            help=label(busy or _before_measuring(bench, chosen), 300),
         )  # fmt: skip
+
+
+def _before_measuring(bench: Workbench, chosen: Collection) -> str:
+    """Return what measuring the threshold takes, and what it takes the place of."""
+    try:
+        takes = f"{visible(chosen.embedding_model, 80)} gets {measuring(bench, chosen)}."
+    except RagError as error:
+        return visible(str(error), 300)
+    return takes + (" It takes the place of the one set by hand." if chosen.threshold_from == "user" else "")
 
 
 def _measure_index(bench: Workbench, chosen: Collection, kept: dict[tuple[str, int], float]) -> Job[str]:

@@ -121,7 +121,7 @@ def _excerpt(text: str, has_pages: bool, terms: tuple[str, ...]) -> Node:
     text = chunk_view.flowing(text) if has_pages else text
     marks = Workbench.word_marks(text, terms)
     start = Workbench.excerpt_start(text, marks)
-    return el("div.reading.excerpt", "… " if start else "", *_marked(text, marks, start))
+    return el("div.reading.excerpt", "… " if start else "", el("span", *_marked(text, marks, start), data_from=start))
 
 
 @lru_cache(maxsize=512)
@@ -133,7 +133,7 @@ def _whole(text: str, start: int, end: int, has_pages: bool, terms: tuple[str, .
     return el(
         "div.reading.whole",
         el("span.around", before) if before.strip() else None,
-        *_marked(text, Workbench.word_marks(text, terms)),
+        el("span", *_marked(text, Workbench.word_marks(text, terms)), data_from=0),
         el("span.around", after) if after.strip() else None,
     )
 
@@ -159,6 +159,7 @@ def _actions(hit: Hit, is_expected: bool) -> Node:
     label, verb = ("Not this", "unlabel") if is_expected else ("This answers it", "label")
     return el(
         "span.actions",
+        el("button.link.take", "These words answer it", data_words=f"words:{hit.chunk.id}"),
         el("button.link", label, data_pick=f"{verb}:{hit.chunk.id}"),
         el("button.link", "More", data_toggle="card", aria_label="Show the whole chunk and the text around it"),
         el("button.link", "Open", data_pick=hit.chunk.id, aria_label="Open in document"),

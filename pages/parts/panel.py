@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.parts import controls
+from pages.parts import controls, embedding_models
 from pages.parts.live_slider import live_slider
 from pages.parts.safe_text import visible
 
@@ -25,7 +25,8 @@ def ranking(target: Collection) -> None:
         "Mode", modes, required=True, format_func=str.capitalize, key=key, persist_state="session", width="stretch",
     )  # fmt: skip
     own = target.similarity_threshold
-    _slider("Threshold", target, "similarity_threshold", own, mark=own, mark_title="default of this collection")
+    whose = f"This collection's own is {own:.2f}: {embedding_models.origin(target)}."
+    _slider("Threshold", target, "similarity_threshold", own, hint=whose, mark=own, mark_title=whose)
     _slider("Hits at most", target, "top_k")
     _slider(
         "Weight of meaning against words", target, "weight", mark=controls.BUILT_IN.weight, mark_title="default",

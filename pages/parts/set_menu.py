@@ -16,7 +16,7 @@ from rag import RagError, Workbench
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rag.evaluation import Imported
+    from rag.evaluation import FoundAgain, Imported
     from rag.types import Collection, QuestionSet, QuestionSetInfo
 
 REPORT = "tuning.report"
@@ -72,6 +72,12 @@ def _this_one(bench: Workbench, chosen: QuestionSet) -> None:
         args=(_rename, bench, chosen),
     )  # fmt: skip
     name = visible(chosen.name, 60).replace("/", "-")
+    if any(question.evidence for question in chosen.questions):
+        st.button(
+            "Find labels again", icon=":material/find_replace:", width="stretch", key="tuning.again", on_click=guarded,
+            args=(_find_again, bench, chosen.id),
+            help="Where a document was replaced: looks up the labelled words in its present version. What is not there stays as it is.",
+        )  # fmt: skip
     with st.container(horizontal=True):
         st.download_button(
             "CSV", lambda: rag.evaluation.to_csv(chosen), f"{name}.csv", "text/csv", icon=":material/download:",
@@ -113,6 +119,27 @@ def _delete(bench: Workbench, chosen: QuestionSet) -> None:
         return
     tuning.question_sets(bench).delete(chosen.id)
     st.session_state[tuning.SET] = ""
+
+
+def _find_again(bench: Workbench, set_id: str) -> None:
+    """Point labels of replaced documents to the present versions, and report what was found and what was not."""
+    sets = tuning.question_sets(bench)
+    found: FoundAgain = rag.evaluation.find_again(bench, sets.get(set_id))
+    for question in found.moved:
+        sets.save(question)
+    asked = found.found + found.by_page + len(found.missing)
+    title = "No document of this set's labels was replaced: there is nothing to find again."
+    if asked:
+        title = f"{found.found + found.by_page} of {count(asked, 'label')} of replaced documents found again."
+    notes = [
+        f"“{question.text}”: its words do not stand in the present {piece.document_name}; label it anew."
+        for question, piece in found.missing
+    ]
+    if found.by_page:
+        notes.append(
+            f"{count(found.by_page, 'label')} of whole pages went by the number of the page: see whether it still answers."
+        )
+    st.session_state[REPORT] = (title, notes)
 
 
 def _import(bench: Workbench, target: Collection) -> None:

@@ -5,7 +5,7 @@ const HTML = new Set(["div", "span", "p", "mark", "button", "strong", "em", "sma
   "thead", "tbody", "tr", "th", "td", "details", "summary", "section", "header", "pre", "code", "b", "sup"]);
 const SVG = new Set(["svg", "g", "rect", "line", "circle", "text", "path", "polyline", "title"]);
 const ATTRIBUTES = new Set(["title", "role", "tabindex", "aria-label", "aria-hidden", "aria-pressed", "aria-current", "data-pick", "data-toggle",
-  "data-id", "scope", "start", "open", "disabled", "colspan", "viewBox", "preserveAspectRatio", "x", "y", "x1", "x2", "y1", "y2", "cx",
+  "data-id", "data-from", "data-words", "scope", "start", "open", "disabled", "colspan", "viewBox", "preserveAspectRatio", "x", "y", "x1", "x2", "y1", "y2", "cx",
   "cy", "r", "rx", "width", "height", "points", "d", "text-anchor", "transform"]);
 
 function build(spec) {
@@ -69,6 +69,62 @@ function bringIntoView(root) {
   setTimeout(bring, 500);  // what stands above may have changed its height meanwhile
 }
 
+// The range that is selected in the tree of this surface; undefined when none is. Selections do not cross a shadow root by themselves.
+function selectedRange(root) {
+  const tree = root.getRootNode();
+  const selection = tree.getSelection ? tree.getSelection() : document.getSelection();
+  const [found] = selection.getComposedRanges?.({ shadowRoots: [tree] }) ?? [];
+  const part = found || (selection.rangeCount ? selection.getRangeAt(0) : undefined);
+  if (!part || !root.contains(part.startContainer) || !root.contains(part.endContainer)) return undefined;
+  const range = document.createRange();
+  range.setStart(part.startContainer, part.startOffset);
+  range.setEnd(part.endContainer, part.endOffset);
+  return range.collapsed ? undefined : range;
+}
+
+const length = (text) => [...text].length;  // in characters, as Python counts them: a pair of surrogates is one
+
+// The words that are selected inside the text of one card, as offsets into that text; undefined when something else is selected as
+// well. A text that begins in the middle says where (data-from), and marks part it into many nodes.
+function selectedWords(root) {
+  const range = selectedRange(root);
+  if (!range) return undefined;
+  let text, from, to, at = 0;
+  const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT, (node) =>
+    (node.parentElement.getClientRects().length ? NodeFilter.FILTER_ACCEPT : NodeFilter.FILTER_REJECT));
+  let counted;  // the text that `at` counts in
+  while (walk.nextNode()) {
+    const node = walk.currentNode, whole = node.nodeValue;
+    const own = node.parentElement.closest("[data-from]");
+    if (own !== counted) [counted, at] = [own, own ? Number(own.dataset.from) : 0];
+    if (range.intersectsNode(node)) {
+      const start = node === range.startContainer ? range.startOffset : 0;
+      const end = node === range.endContainer ? range.endOffset : whole.length;
+      if (whole.slice(start, end).replace("…", "").trim()) {
+        if (!own || (text && text !== own)) return undefined;
+        if (!text) [text, from] = [own, at + length(whole.slice(0, start))];
+        to = at + length(whole.slice(0, end));
+      }
+    }
+    at += length(whole);
+  }
+  const card = text?.closest(".card");
+  return card?.querySelector("[data-words]") ? { card, from, to } : undefined;
+}
+
+// Shows the action for selected words at the card where they are, for as long as they are selected.
+function followSelection(root) {
+  if (root.following || !root.querySelector("[data-words]")) return;
+  root.following = true;
+  const follow = () => {
+    if (!root.isConnected) return document.removeEventListener("selectionchange", follow);
+    const card = selectedWords(root)?.card;
+    root.querySelectorAll(".card.selecting").forEach((each) => each === card || each.classList.remove("selecting"));
+    card?.classList.add("selecting");
+  };
+  document.addEventListener("selectionchange", follow);
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const nodes = newest(data, parentElement);
   if (!nodes) return;
@@ -79,10 +135,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
     parentElement.append(root);
   }
   root.onclick = (event) => {
-    const target = event.target.closest("[data-pick], [data-toggle]");
+    const target = event.target.closest("[data-pick], [data-toggle], [data-words]");
     if (!target) return;
-    if (target.dataset.toggle) target.closest(`.${target.dataset.toggle}`).classList.toggle("open");
+    if (target.dataset.words) {
+      const words = selectedWords(root);
+      if (words) setTriggerValue("pick", `${target.dataset.words}:${words.from}:${words.to}`);
+      document.getSelection().removeAllRanges();
+    } else if (target.dataset.toggle) target.closest(`.${target.dataset.toggle}`).classList.toggle("open");
     else setTriggerValue("pick", target.dataset.pick);
+  };
+  root.onmousedown = (event) => {  // a press would take the selection away that it is about
+    if (event.target.closest("[data-words]")) event.preventDefault();
   };
   root.onmouseover = (event) => {  // a tip stays inside the window
     const marker = event.target.closest(".marker");
@@ -104,4 +167,5 @@ export default function ({ data, parentElement, setTriggerValue }) {
   while (root.childNodes.length > nodes.length) root.lastChild.remove();
   if (changed) requestAnimationFrame(() => scrollToMark(root));
   bringIntoView(root);
+  followSelection(root);
 }

@@ -75,6 +75,24 @@ def finding(table: pd.DataFrame, measure: str) -> Node:
     return el("p.finding", first, second, el("span.strong", f"{third}, {_less(best, cheapest)}."))
 
 
+def unrecommended(table: pd.DataFrame) -> list[Node]:
+    """Return for how many settings the labels recommend no threshold, and what that means; nothing where they do for all."""
+    without = int((table["threshold_note"] != "").sum())
+    if not without:
+        return []
+    which = "any setting" if without == len(table) else f"{without} of {count(len(table), 'setting')}"
+    said = el("span.strong", f"The labels recommend no threshold for {which}. ")
+    return [
+        el("p.finding", said, "What each was measured at instead is marked “not recommended”; choose one to read why.")
+    ]
+
+
+def chosen(row: Any) -> Node:
+    """Return which setting is chosen, and why no threshold is recommended for it where that is so."""
+    name = el("div.chosen", el("span.muted", "Chosen"), el("span.strong", visible(str(row["setting"]))))
+    return el("div", name, el("p.finding", visible(row["threshold_note"], 500)) if row["threshold_note"] else None)
+
+
 def _less(best: Any, cheapest: Any) -> str:
     """Return what the cheapest setting saves against the best."""
     read, before = cheapest["context_characters"], best["context_characters"]
@@ -114,6 +132,7 @@ def chart(table: pd.DataFrame, measure: str, against: str, chosen: str) -> Node:
         if len(known) <= _MOST_WHISKERS or ".cheapest" in look or ".picked" in look:
             marks.append(el(f"line.whisker{look}", x1=px, x2=px, y1=y(row["low"]), y2=y(row["high"])))
         about = f"{visible(str(row['setting']), 90)}\n{_number(row[measure], measure)}, {_cost(row[against], against)}"
+        about += f"\nthreshold {_threshold(row)}"
         marks.append(
             el(
                 f"circle.setting{look}",
@@ -188,10 +207,14 @@ def _row(run_id: str, row: Any, measure: str, chosen: str, best: str) -> Node:
         "tr.now" if run_id == chosen else "tr",
         el("td", el("button.link", visible(str(row["setting"]), 90), data_pick=run_id)), el("td", chip),
         el("td.num.strong", _number(row[measure], measure)), el("td.num.muted", f"{row['low']:.2f}–{row['high']:.2f}"),
-        el("td.num", "" if run_id == best else f"{row['behind']:.3f}"), el("td.num", f"{row['threshold']:.2f}"),
+        el("td.num", "" if run_id == best else f"{row['behind']:.3f}"), el("td.num", _threshold(row), title=visible(row["threshold_note"], 500) or None),
         el("td.num", _cost(row["context_characters"], "context_characters")), el("td.num", duration(row["latency_ms"])),
         el("td.num", f"{row['chunks']:,.0f}"), el("td.num", "free" if usd == 0 else cost(usd)),
     )  # fmt: skip
+
+
+def _threshold(row: Any) -> str:
+    return f"{row['threshold']:.2f}" + (", not recommended" if row["threshold_note"] else "")
 
 
 def _number(value: float, measure: str) -> str:

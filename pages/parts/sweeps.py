@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import rag
-from pages.parts import job_view, run_list, set_menu, shared, sweep_view, tuning
-from pages.parts.safe_text import draw, el, say, visible
+from pages.parts import embedding_models, job_view, run_list, set_menu, shared, sweep_view, tuning
+from pages.parts.safe_text import draw, el, label, say, visible
 from pages.parts.shared import count
 from rag import ChunkOptions, RagError, Workbench
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rag.evaluation import Runs, SweepGrid, SweepPlan
     from rag.jobs import Job
-    from rag.types import Collection, Mode, QuestionSet
+    from rag.types import Collection, Mode, QuestionSet, RunInfo
 
 SWEEP = "sweeps.shown"
 """Id of the sweep whose results are on the page."""
@@ -279,8 +279,8 @@ def _table(bench: Workbench, table: pd.DataFrame, measure: str, cost: str) -> No
         st.session_state[SETTING] = value
 
     draw(
-        sweep_view.finding(table, measure), sweep_view.chart(table, measure, cost, chosen), sweep_view.chart_legend(),
-        key="sweeps.chart", on_pick=pick,
+        sweep_view.finding(table, measure), *sweep_view.unrecommended(table), sweep_view.chart(table, measure, cost, chosen),
+        sweep_view.chart_legend(), key="sweeps.chart", on_pick=pick,
     )  # fmt: skip
     _use(bench, table, chosen)
     draw(sweep_view.rows(table, measure, chosen), key="sweeps.table", on_pick=pick)
@@ -292,10 +292,8 @@ def _table(bench: Workbench, table: pd.DataFrame, measure: str, cost: str) -> No
 
 def _use(bench: Workbench, table: pd.DataFrame, run_id: str) -> None:
     """Offer what the chosen setting is good for."""
-    draw(
-        el("div.chosen", el("span.muted", "Chosen"), el("span.strong", visible(str(table.loc[run_id, "setting"])))),
-        key="sweeps.chosen",
-    )
+    draw(sweep_view.chosen(table.loc[run_id]), key="sweeps.chosen")
+    recommends = not table.loc[run_id, "threshold_note"]
     with st.container(horizontal=True):
         with st.popover("Save as profile", icon=":material/bookmark_add:"):
             st.text_input(
@@ -303,11 +301,15 @@ def _use(bench: Workbench, table: pd.DataFrame, run_id: str) -> None:
                 on_change=set_menu.guarded, args=(_save_profile, bench, run_id),
                 help="Mode, weight, hits and threshold of this setting, for Search and Ask. A profile of that name keeps its answer settings.",
             )  # fmt: skip
+            if not recommends:
+                st.caption("No threshold is recommended: the profile takes the own one of each collection.")
         with st.popover("Build a collection like this", icon=":material/construction:"):
             st.text_input(
                 "Name of the collection", key="sweeps.build", max_chars=60, placeholder="small chunks", on_change=set_menu.guarded,
                 args=(_build, bench, run_id), help="The same documents in these chunks, with this embedding model and threshold.",
             )  # fmt: skip
+            if not recommends:
+                st.caption(label(_begins_with(bench, run_id), 300))
         st.button(
             "Compare with the best", icon=":material/compare_arrows:", key="sweeps.compare", on_click=run_list.open_pair,
             args=(str(table.index[0]), run_id), disabled=run_id == table.index[0],
@@ -321,11 +323,13 @@ def _save_profile(bench: Workbench, run_id: str) -> None:
     name = st.session_state["sweeps.profile"].strip()
     if not name:
         return
-    options = _runs(bench).get(run_id).info.options
+    info = _runs(bench).get(run_id).info
+    options = replace(info.options, similarity_threshold=None) if info.threshold_note else info.options
     known = next((p for p in bench.profiles.list() if p.name.casefold() == name.casefold()), None)
     bench.profiles.save(replace(known, search=options) if known else Profile(name, search=options))
     st.session_state["sweeps.profile"] = ""
-    st.toast("The profile was saved; choose it on Search or Ask.", icon=":material/bookmark_added:")
+    own = " No threshold is recommended, so it takes the own one of each collection." if info.threshold_note else ""
+    st.toast(f"The profile was saved; choose it on Search or Ask.{own}", icon=":material/bookmark_added:")
 
 
 def _build(bench: Workbench, run_id: str) -> None:
@@ -337,9 +341,35 @@ def _build(bench: Workbench, run_id: str) -> None:
     held = bench.catalog.documents(bench.collection(info.fingerprint.collection).id)
     job = rag.build_collection(
         bench, name, options=info.fingerprint.options, embedding_model=info.fingerprint.embedding_model,
-        document_ids=[document.id for document in held],
+        document_ids=[document.id for document in held], similarity_threshold=_threshold(bench, info),
     )  # fmt: skip
-    bench.catalog.set_threshold(name, info.options.similarity_threshold or 0.0)
     job_view.own(job)
     st.session_state["sweeps.build"] = ""
-    st.toast("The collection is being built; Collections shows it.", icon=":material/construction:")
+    own = label(_begins_with(bench, run_id), 300) if info.threshold_note else ""
+    st.toast(f"The collection is being built; Collections shows it. {own}", icon=":material/construction:")
+
+
+def _threshold(bench: Workbench, info: RunInfo) -> float | None:
+    """Return the threshold that a collection built like a run gets: the recommended one, or the one that the user gave the searched
+    collection, where it is of the same scale; None leaves it to the embedding model."""
+    if not info.threshold_note:
+        return info.options.similarity_threshold
+    searched = bench.collection(info.fingerprint.collection)
+    same = searched.embedding_model == info.fingerprint.embedding_model
+    return searched.similarity_threshold if same and searched.threshold_from == "user" else None
+
+
+def _begins_with(bench: Workbench, run_id: str) -> str:
+    """Return what threshold the collection begins with where none is recommended, and what measuring one takes."""
+    info = _runs(bench).get(run_id).info
+    try:
+        threshold = _threshold(bench, info)
+        searched = bench.collection(info.fingerprint.collection)
+        if threshold is not None:
+            return f"No threshold is recommended: it gets {threshold:.2f}, as set by hand on the collection that was searched."
+        if not embedding_models.is_remote(info.fingerprint.embedding_model):
+            return "No threshold is recommended: it gets the default of its embedding model."
+        model = replace(searched, embedding_model=info.fingerprint.embedding_model, chunks=info.fingerprint.chunks)
+        return f"No threshold is recommended: its model gets {embedding_models.measuring(bench, model)}."
+    except RagError as error:
+        return str(error)

@@ -12,7 +12,7 @@ from rag.evaluation.gaps import Gap, gaps, settle_gap
 from rag.evaluation.gathering import evaluate, gather
 from rag.evaluation.grid import Setting, SweepGrid
 from rag.evaluation.importing import Imported, import_qrels, import_questions
-from rag.evaluation.labels import evidence_of, evidence_states, find_again, label_question
+from rag.evaluation.labels import FoundAgain, evidence_of, evidence_states, find_again, label_question, states_of
 from rag.evaluation.mapping import CollectionMap, map_collection, project_question, umap_is_installed
 from rag.evaluation.measures import ANSWER_MEASURES, MEASURES, Measure
 from rag.evaluation.nearly import NearMiss, Remedy, near_misses
@@ -37,6 +37,7 @@ __all__ = [
     "Curve",
     "Evaluation",
     "Feedback",
+    "FoundAgain",
     "Gap",
     "HitChange",
     "Imported",
@@ -84,6 +85,7 @@ __all__ = [
     "start_answers",
     "start_suggestions",
     "start_sweep",
+    "states_of",
     "sweep_result",
     "sweep_table",
     "to_csv",

@@ -74,6 +74,7 @@ def _setting(info: RunInfo) -> dict[str, Any]:
         "weight": info.options.weight if info.options.mode == "hybrid" else float("nan"),
         "top_k": info.options.top_k,
         "threshold": info.options.similarity_threshold,
+        "threshold_note": info.threshold_note,
     }
 
 

@@ -47,8 +47,8 @@ class SweepGrid:
     top_ks: tuple[int, ...] = (6,)
     pool: int = 50
     threshold: float | None = None
-    """For all settings; None takes for each the one that the labels recommend, or 0 when they are too few: thresholds of different
-    modes and models do not compare."""
+    """For all settings; None takes for each the one that the labels recommend, because thresholds of different modes and models do
+    not compare. Where they recommend none it is the collection's own, and the run says why."""
 
     def settings(self, own_model: str) -> tuple[Setting, ...]:
         """Return the different settings. Weights are of hybrid mode, and keyword search has no use for a second model."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _WHY: dict[EvidenceState, str] = {
     "elsewhere": "its evidence is in {name}, which collection {collection!r} does not hold; add the document to it.",
-    "replaced": "its evidence is in an earlier version of {name}; find it again in the present one, or label the question anew.",
+    "replaced": "its evidence is in an earlier version of {name}; find it again from the menu of the set on Search, or label the question anew.",
     "gone": "its evidence was in {name}, which was deleted; add the document again, or label the question anew.",
 }
 
@@ -53,6 +53,16 @@ def evidence_states(
     """Return by question id the state of each piece of its evidence, in a collection or in the whole library."""
     library = _library(bench, collection)
     return {q.id: tuple(library.state(piece) for piece in q.evidence) for q in question_set.questions if q.evidence}
+
+
+def states_of(
+    bench: Workbench, pieces: Sequence[Evidence], collection: Collection | None = None
+) -> tuple[EvidenceState, ...]:
+    """Return the state of each of these, as `evidence_states` does; quick where a collection holds the documents of all."""
+    if collection is not None and all(bench.catalog.has_document(collection.id, piece.document_id) for piece in pieces):
+        return tuple("here" for _ in pieces)
+    library = _library(bench, collection)
+    return tuple(library.state(piece) for piece in pieces)
 
 
 def in_collection(
@@ -132,28 +142,46 @@ def _settle_judgements(bench: Workbench, text: str) -> None:
             kept.settle(item.id, "labelled")
 
 
-def find_again(bench: Workbench, question_set: QuestionSet) -> list[LabelledQuestion]:
-    """Return the questions whose replaced evidence stands word for word in the present version, pointing there.
+@dataclass(frozen=True, slots=True)
+class FoundAgain:
+    """What became of the labels whose documents were replaced. Nothing of it is kept yet: give `moved` to `QuestionSets.save`."""
 
-    Nothing is kept: give them to `QuestionSets.save`. Pages are taken over where the new version has that page.
-    """
+    moved: tuple[LabelledQuestion, ...]
+    """The questions with evidence that was found again, pointing to the present versions."""
+    found: int
+    """Pieces of evidence that were found by their words."""
+    by_page: int
+    """Pieces that are a whole page, which was taken over by its number: nobody knows whether it still says the same."""
+    missing: tuple[tuple[LabelledQuestion, Evidence], ...]
+    """Pieces that the present version does not have, with their questions; they stay as they are."""
+
+
+def find_again(bench: Workbench, question_set: QuestionSet) -> FoundAgain:
+    """Look for the evidence of replaced documents in their present versions: word for word, or the page of the same number."""
     library = _library(bench, None)
-    moved = []
+    moved, missing = [], []
+    found = by_page = 0
     for question in question_set.questions:
-        pieces = tuple(_found_again(bench, library, piece) for piece in question.evidence)
-        if pieces != question.evidence:
-            moved.append(replace(question, evidence=pieces))
-    return moved
+        pieces = []
+        for piece in question.evidence:
+            again = _found_again(bench, library, piece) if library.state(piece) == "replaced" else piece
+            if again is None:
+                missing.append((question, piece))
+            elif again is not piece:
+                found, by_page = found + (not again.page), by_page + bool(again.page)
+            pieces.append(again or piece)
+        if tuple(pieces) != question.evidence:
+            moved.append(replace(question, evidence=tuple(dict.fromkeys(pieces))))
+    return FoundAgain(tuple(moved), found, by_page, tuple(missing))
 
 
-def _found_again(bench: Workbench, library: _Library, piece: Evidence) -> Evidence:
-    if library.state(piece) != "replaced":
-        return piece
+def _found_again(bench: Workbench, library: _Library, piece: Evidence) -> Evidence | None:
+    """Return a replaced piece in the present version of its document; None when it does not stand there."""
     document = bench.catalog.document(library.names[name_key(piece.document_name)])
     if piece.page:
         there = any(page.number == piece.page for page in document.pages)
-        return replace(piece, document_id=document.id) if there else piece
-    span = locate(document.text, piece.quote) if piece.quote else None
+        return replace(piece, document_id=document.id) if there else None
+    span = locate(document.text, piece.quote, near=piece.start) if piece.quote else None
     if span is None:
-        return piece
+        return None
     return replace(piece, document_id=document.id, start=span[0], end=span[1], quote=document.text[slice(*span)])

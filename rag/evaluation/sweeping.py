@@ -23,7 +23,7 @@ from rag.evaluation.labels import in_collection
 from rag.evaluation.pool import Pool, make_pool
 from rag.evaluation.running import as_run
 from rag.evaluation.scoring import rescore
-from rag.evaluation.threshold import recommend
+from rag.evaluation.threshold import Recommendation, recommend
 from rag.evaluation.variants import Cut, Variant, cut, embed_missing, kept_matrix, missing_texts, question_vectors
 from rag.jobs import Job
 from rag.providers.base import Vectors
@@ -254,10 +254,12 @@ class _Work:
             top_k=setting.top_k,
             weight=setting.weight if setting.mode == "hybrid" else 0.5,
             pool=self.grid.pool,
-            similarity_threshold=self.grid.threshold or 0.0,
+            similarity_threshold=self.grid.threshold,
         )
+        note = ""
         if self.grid.threshold is None:
-            options = replace(options, similarity_threshold=recommend(pool, options).threshold or 0.0)
+            threshold, note = self._threshold(setting, recommend(pool, options))
+            options = replace(options, similarity_threshold=threshold)
         used = setting.embedding_model if setting.mode != "keyword" else ""
         searched = self.bench.fingerprints.of(
             self.collection, options=setting.chunk, embedding_model=used, chunks=len(made.texts)
@@ -269,7 +271,20 @@ class _Work:
         run = as_run(
             rescore(pool, options), self.question_set, searched, title=setting.title, sweep_id=sweep.id, costs=costs
         )
+        run = replace(run, info=replace(run.info, threshold_note=note))
         Runs(self.bench.catalog.engine).add(run, setting=setting.key)
+
+    def _threshold(self, setting: Setting, found: Recommendation) -> tuple[float, str]:
+        """Return what a setting is measured at, and why that is not a recommended threshold where it is not."""
+        if found.threshold is not None:
+            return found.threshold, ""
+        threshold, whose = self.collection.similarity_threshold, "the collection's own"
+        other = setting.mode != "keyword" and setting.embedding_model != self.collection.embedding_model
+        if other:  # scores of two models do not compare
+            embedder = self.bench.embedder(setting.embedding_model)
+            assert embedder is not None
+            threshold, whose = embedder.default_threshold, "the default of its embedding model"
+        return threshold, f"{found.sentence} It was measured at {threshold:.2f}, {whose}."
 
 
 def _needs_vectors(settings: Sequence[Setting], options: ChunkOptions, model: str) -> bool:

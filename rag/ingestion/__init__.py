@@ -4,7 +4,7 @@ from rag.ingestion.building import build_collection, fill_collection, health, re
 from rag.ingestion.doctor import doctor
 from rag.ingestion.forecast import estimate_ingest
 from rag.ingestion.intake import Preview, ingest, preview, start_ingest
-from rag.ingestion.measuring import EmbeddingEstimate, estimate_embedding, estimate_texts
+from rag.ingestion.measuring import EmbeddingEstimate, estimate_embedding, estimate_texts, measures_threshold
 from rag.ingestion.rendering import PageImage, render_page
 from rag.ingestion.samples import Samples, load_samples
 
@@ -22,6 +22,7 @@ __all__ = [
     "health",
     "ingest",
     "load_samples",
+    "measures_threshold",
     "preview",
     "rebuild_index",
     "render_page",

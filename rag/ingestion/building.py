@@ -32,12 +32,16 @@ def build_collection(
     options: ChunkOptions | None = None,
     embedding_model: str | None = None,
     document_ids: Sequence[str] | None = None,
+    similarity_threshold: float | None = None,
 ) -> Job[IngestReport]:
     """Make a collection from documents of the library (all of them by default), in the background.
 
-    Vectors of texts that were embedded before are taken from the catalog. Raises `CollectionExistsError` at once.
+    Vectors of texts that were embedded before are taken from the catalog. A `similarity_threshold` is kept as it is; None takes the
+    model's, or one that is measured at the end. Raises `CollectionExistsError` at once.
     """
-    collection = bench.create_collection(name, options=options, embedding_model=embedding_model)
+    collection = bench.create_collection(
+        name, options=options, embedding_model=embedding_model, similarity_threshold=similarity_threshold
+    )
     ids = [d.id for d in bench.catalog.documents()] if document_ids is None else list(document_ids)
     return _start(bench, collection, ids, f"Building {name}")
 
@@ -94,8 +98,7 @@ def _fill(bench: Workbench, collection: Collection, ids: Sequence[str], report: 
         except RagError as error:
             files.append(FileReport(name, "failed", str(error), document_id=document_id))
     if not stopped and any(f.status == "added" for f in files):
-        report.begin(0, "chunks", "Measuring the threshold")
-        measure_threshold(bench, collection)
+        measure_threshold(bench, collection, report)
     return IngestReport(tuple(files), collection.name, Usage.total(used), stopped)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rag.errors import RagError, StoreError
 from rag.ingestion.intake import preview
-from rag.ingestion.measuring import EmbeddingEstimate, estimate_texts
+from rag.ingestion.measuring import EmbeddingEstimate, estimate_texts, measures_threshold
 from rag.ingestion.reporting import Reporter, Silent
 from rag.ingestion.sources import expand, load
 from rag.types import Collection, Upload
@@ -23,17 +23,21 @@ def estimate_ingest(
 ) -> EmbeddingEstimate:
     """Return about what adding files will send and cost, by reading and cutting them as `ingest` will; nothing is sent or stored.
 
-    Files that cannot go in count nothing: `ingest` tells them. Raises `ProviderError` and `StoreError`.
+    What measures the threshold of a collection that has only its model's default is part of both. Files that cannot go in count nothing: `ingest` tells them. Raises `ProviderError` and `StoreError`.
     """
+    import rag
+
     report = report or Silent()
     items = list(expand(files))
     report.begin(len(items), "files", "Reading")
-    tokens = 0
+    tokens = chunks = 0
     for item in items:
         if report.stopping():
             break
         try:
-            tokens += _tokens(bench, item, collection)
+            cut = _chunks(bench, item, collection)
+            chunks += len(cut)
+            tokens += estimate_texts(bench, collection.embedding_model, cut)
         except StoreError:
             raise
         except RagError:
@@ -41,12 +45,16 @@ def estimate_ingest(
         except Exception:
             log.exception("a file could not be estimated")
         report.advance()
-    return EmbeddingEstimate(tokens, bench.likely_usd(collection.embedding_model, tokens, 0))
+    measuring = 0
+    if chunks and collection.threshold_from == "default" and measures_threshold(collection.embedding_model, "default"):
+        measuring, spent = rag.retrieval.calibration_size(collection.chunks + chunks)
+        tokens += spent
+    return EmbeddingEstimate(tokens, bench.likely_usd(collection.embedding_model, tokens, 0), measuring)
 
 
-def _tokens(bench: Workbench, item: Upload | Path, collection: Collection) -> int:
+def _chunks(bench: Workbench, item: Upload | Path, collection: Collection) -> list[str]:
+    """Return the texts of the chunks of a file; none of one that the collection has."""
     upload = item if isinstance(item, Upload) else load(item, bench.settings.upload_limit_bytes)
     if bench.catalog.has_document(collection.id, hashlib.sha256(upload.data).hexdigest()):
-        return 0
-    chunks = preview(bench, upload, collection.options, collection=collection).chunks
-    return estimate_texts(bench, collection.embedding_model, [c.text for c in chunks])
+        return []
+    return [c.text for c in preview(bench, upload, collection.options, collection=collection).chunks]

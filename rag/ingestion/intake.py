@@ -100,8 +100,8 @@ def ingest(
             break
         done.append(outcome)
     stopped = len(done) < len(items)
-    if not stopped and any(f.status == "added" for f in done) and bench.collection(target.name).calibration is None:
-        measure_threshold(bench, target)
+    if not stopped and any(f.status == "added" for f in done):
+        measure_threshold(bench, target, report, again=False)
     return IngestReport(tuple(done), target.name, Usage.total(used), stopped)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rag.providers.base import Vectors
 from rag.retrieval.batch import search_many
-from rag.retrieval.calibration import calibrate_threshold, index_recall
+from rag.retrieval.calibration import calibrate_threshold, calibration_size, index_recall
 from rag.retrieval.candidates import fetch, fetch_for, serves
 from rag.retrieval.contexts import with_contexts
 from rag.retrieval.ranking import rank
@@ -15,7 +15,17 @@ from rag.types import Collection, SearchOptions, SearchResult
 if TYPE_CHECKING:
     from rag.workbench import Workbench
 
-__all__ = ["calibrate_threshold", "fetch", "index_recall", "rank", "search", "search_many", "serves", "with_contexts"]
+__all__ = [
+    "calibrate_threshold",
+    "calibration_size",
+    "fetch",
+    "index_recall",
+    "rank",
+    "search",
+    "search_many",
+    "serves",
+    "with_contexts",
+]
 
 
 def search(

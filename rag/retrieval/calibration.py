@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rag.errors import CollectionError, StoreError
 from rag.providers.base import Embedder, Vectors
+from rag.providers.tokens import estimate
 from rag.question import term_weights
 from rag.retrieval import exact
 from rag.retrieval.asking import accounted
@@ -33,17 +34,27 @@ labelled questions (0.42), lies on our developer split; measured on four collect
 _STRANGE_CHUNKS = 500
 _OWN_SENTENCES = 100
 _SENTENCE_CHARACTERS = (40, 200)
+_SENTENCE_TOKENS = 28  # of one of them, about
 _FEWEST_SENTENCES = 8
 _TEN = 10
 _NOISE = 0.8
 """Length of what is added to a chunk's vector, so that it stands as far from its nearest as questions do: a cosine of 0.78."""
 
 
-def calibrate_threshold(bench: Workbench, collection: Collection | str | None = None) -> Calibration:
+def calibration_size(chunks: int) -> tuple[int, int]:
+    """Return about how many texts `calibrate_threshold` embeds for a collection of that many chunks, and their tokens together."""
+    own = min(_OWN_SENTENCES, chunks)
+    return len(STRANGERS) + own, sum(map(estimate, STRANGERS)) + own * _SENTENCE_TOKENS
+
+
+def calibrate_threshold(
+    bench: Workbench, collection: Collection | str | None = None, *, over_users: bool = True
+) -> Calibration:
     """Return a threshold measured on the collection, and keep it as the collection's own together with how it was found.
 
     The null distribution are questions about all the world (`STRANGERS`) paired with the collection's chunks; the other end are
-    its own sentences paired with the chunk that they stand in. Embeds some 160 short texts. Raises `CollectionError` when the
+    its own sentences paired with the chunk that they stand in. Embeds some 160 short texts. Without `over_users` a threshold that the
+    user has set meanwhile stays the collection's own. Raises `CollectionError` when the
     collection has no embedding model or too little text, `CollectionNotFoundError`, `ModelUnavailableError`, `ProviderError`
     and `StoreReadOnlyError`.
     """
@@ -59,7 +70,7 @@ def calibrate_threshold(bench: Workbench, collection: Collection | str | None = 
     low, high = float(np.mean(unrelated)), float(np.mean(own))
     threshold = round(min(1.0, max(0.0, low + SHARE * (high - low))), 3)
     found = Calibration(threshold, len(STRANGERS) + len(own), _note(collection, unrelated, own))
-    bench.catalog.set_threshold(collection.name, threshold, calibration=found)
+    bench.catalog.set_threshold(collection.name, threshold, calibration=found, over_users=over_users)
     return found
 
 

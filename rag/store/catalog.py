@@ -22,7 +22,7 @@ from rag.store import engine as engines
 from rag.store.crash import point
 from rag.store.snapshot import Memory, Snapshot
 from rag.store.vectors import Vectors, VectorTable
-from rag.types import Calibration, Chunk, ChunkOptions, Collection, Document, DocumentInfo
+from rag.types import Calibration, Chunk, ChunkOptions, Collection, Document, DocumentInfo, ThresholdOrigin
 
 
 class Catalog:
@@ -216,11 +216,14 @@ class Catalog:
             return collections.by_name(connection, name)
 
     def create_collection(
-        self, name: str, *, embedding_model: str, dimension: int, options: ChunkOptions, similarity_threshold: float
-    ) -> Collection:
+        self, name: str, *, embedding_model: str, dimension: int, options: ChunkOptions, similarity_threshold: float,
+        threshold_from: ThresholdOrigin = "default",
+    ) -> Collection:  # fmt: skip
         """Make an empty collection. Raises `CollectionExistsError`."""
         with self._write() as connection:
-            return collections.create(connection, name, embedding_model, dimension, options, similarity_threshold)
+            return collections.create(
+                connection, name, embedding_model, dimension, options, similarity_threshold, threshold_from
+            )
 
     def delete_collection(self, name: str) -> None:
         """Delete a collection with its chunks; the library keeps the documents. Raises `CollectionNotFoundError`."""
@@ -240,12 +243,17 @@ class Catalog:
         with self._write() as connection:
             return collections.rename(connection, old, new)
 
-    def set_threshold(self, name: str, value: float, *, calibration: Calibration | None = None) -> None:
-        """Set the default threshold of a collection, with how it was measured if it was. Raises `CollectionNotFoundError`."""
+    def set_threshold(
+        self, name: str, value: float, *, calibration: Calibration | None = None, over_users: bool = True
+    ) -> None:
+        """Set the default threshold of a collection: the user's, or one that was measured when it comes with how.
+
+        Without `over_users` one that the user has set meanwhile stays. Raises `CollectionNotFoundError`.
+        """
         if not 0 <= value <= 1:
             raise ValueError("similarity_threshold must be between 0 and 1")
         with self._write() as connection:
-            collections.set_threshold(connection, name, value, calibration)
+            collections.set_threshold(connection, name, value, calibration, over_users=over_users)
 
     def revision(self, collection_id: str) -> int:
         """Return how often the chunks of a collection changed. Raises `CollectionNotFoundError`."""

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 from rag.errors import CollectionExistsError, CollectionNotFoundError, StoreError
 from rag.store import documents, keyword_index, schema, vectors
 from rag.store.crash import point
-from rag.types import Calibration, ChunkOptions, Collection
+from rag.types import Calibration, ChunkOptions, Collection, ThresholdOrigin
 
 PENDING, INDEXED = "pending", "indexed"
 _BATCH = 500
@@ -53,6 +53,7 @@ def create(
     dimension: int,
     options: ChunkOptions,
     similarity_threshold: float,
+    threshold_from: ThresholdOrigin,
 ) -> Collection:
     """Add an empty collection with its keyword table. Raises `CollectionExistsError`."""
     _check_name(connection, name)
@@ -66,6 +67,7 @@ def create(
             chunk_size_tokens=options.chunk_size_tokens,
             overlap_tokens=options.overlap_tokens,
             similarity_threshold=similarity_threshold,
+            threshold_from=threshold_from,
             created_at=documents.now(),
             revision=0,
         )
@@ -106,15 +108,16 @@ def set_options_if_empty(connection: Connection, name: str, options: ChunkOption
     return by_name(connection, name)
 
 
-def set_threshold(connection: Connection, name: str, value: float, calibration: Calibration | None) -> None:
-    """Set the default threshold; what was kept of an earlier measurement goes. Raises `CollectionNotFoundError`."""
+def set_threshold(
+    connection: Connection, name: str, value: float, calibration: Calibration | None, *, over_users: bool
+) -> None:
+    """Set the default threshold, measured or the user's; an earlier measurement goes. Raises `CollectionNotFoundError`."""
     table = schema.collections
-    kept = asdict(calibration) if calibration else None
-    connection.execute(
-        sa.update(table)
-        .where(table.c.id == by_name(connection, name).id)
-        .values(similarity_threshold=value, calibration=kept)
-    )
+    kept, origin = (asdict(calibration), "measured") if calibration else (None, "user")
+    change = sa.update(table).where(table.c.id == by_name(connection, name).id)
+    if not over_users:
+        change = change.where(table.c.threshold_from != "user")
+    connection.execute(change.values(similarity_threshold=value, calibration=kept, threshold_from=origin))
 
 
 def changed(connection: Connection, collection_id: str) -> int:
@@ -295,4 +298,5 @@ def _collection(row: sa.Row[*tuple[Any, ...]]) -> Collection:
         documents=row.documents or 0,
         chunks=row.chunks or 0,
         calibration=Calibration(**row.calibration) if row.calibration else None,
+        threshold_from=row.threshold_from,
     )

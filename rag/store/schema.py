@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index
 
-HEAD = "0005"
+HEAD = "0007"
 """Migration that makes this schema: known here so that an up-to-date catalog opens without loading alembic."""
 
 metadata = sa.MetaData()
@@ -55,6 +55,7 @@ collections = sa.Table(
     Column("created_at", sa.String, nullable=False),
     Column("revision", sa.Integer, nullable=False),  # one more at every change of the chunks
     Column("calibration", sa.JSON(none_as_null=True)),  # how the threshold was measured; NULL when it was not
+    Column("threshold_from", sa.String, nullable=False, server_default="default"),  # default | measured | user
 )
 
 collection_documents = sa.Table(

@@ -42,6 +42,7 @@ from rag.types.documents import (
     DocumentInfo,
     Heading,
     Page,
+    ThresholdOrigin,
     Upload,
 )
 from rag.types.evaluation import (
@@ -152,6 +153,7 @@ __all__ = [
     "StepEvent",
     "Stop",
     "TextEvent",
+    "ThresholdOrigin",
     "ToolCallEvent",
     "TurnRecord",
     "Upload",

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
+
+ThresholdOrigin = Literal["default", "measured", "user"]
+"""`default`: the embedding model's own, a guess for one that nobody measured. `measured`: on the collection, as its `calibration`
+tells. `user`: somebody set it, so nothing but somebody changes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +124,10 @@ class Collection:
     dimension: int
     options: ChunkOptions
     similarity_threshold: float
-    """Default threshold on the match score; it belongs to the embedding model."""
+    """Default threshold on the match score: what search takes where its options name none."""
     created_at: datetime
     documents: int = 0
     chunks: int = 0
     calibration: Calibration | None = None
-    """Where the threshold comes from when it was measured here; None when it is the model's own or the user's."""
+    """How the threshold was measured, where it was."""
+    threshold_from: ThresholdOrigin = "default"

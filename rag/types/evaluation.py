@@ -205,6 +205,8 @@ class RunInfo:
     """PROVIDER/MODEL that answered the questions; empty for a run of search alone."""
     pending: int = 0
     """Questions that it has not answered yet: the run was stopped, and can go on."""
+    threshold_note: str = ""
+    """Of a setting of a sweep whose labels recommend no threshold: why, and what it was measured at instead. Empty otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,9 @@ def test_a_replaced_or_deleted_document_is_told(bench: Workbench, sets: Question
     assert 2 == len(left_out)
     assert left_out[0][1].startswith("Its evidence is in an earlier version of ferry.md; find it again")
 
-    moved = find_again(bench, made)
+    again = find_again(bench, made)
+    moved = again.moved
+    assert (2, 0, ()) == (again.found, again.by_page, again.missing)
     assert [q.text for q in moved] == ["What does it cost?", "When?"]
     assert (new, "eleven\ncrowns") == (moved[0].evidence[0].document_id, moved[0].evidence[0].quote)
     for question in moved:

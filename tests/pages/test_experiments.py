@@ -78,6 +78,43 @@ def test_a_setting_becomes_a_profile_and_a_collection(ready: Any) -> None:
     assert chosen.options.similarity_threshold == pytest.approx(built.similarity_threshold)
 
 
+def test_a_sweep_of_one_label_recommends_no_threshold(visit_with_samples: Visit, visit: Visit) -> None:
+    """Settings are measured at the collection's own threshold; table, chart, the chosen one, a comparison and a later visit say why.
+
+    What is saved takes the own threshold of each collection, so a question about something else still finds nothing.
+    """
+    import rag
+
+    page = visit_with_samples("search")
+    made = small_set(page.bench)
+    gone = [q.id for q in made.questions if q.label == "absent"]
+    rag.evaluation.QuestionSets(page.bench.catalog.engine).remove(gone)
+    planned(page.go("experiments"), sizes=[100, 200], modes=["hybrid"], weights=[0.5], tops=[3, 6])
+    page.press("Try 4 settings").finish("sweep")
+    why = "Too few labels to recommend a threshold: 1 question with evidence and 0 not in the documents"
+    own = page.bench.collection().similarity_threshold
+    runs = runs_of(page).list()
+    assert {own} == {info.options.similarity_threshold for info in runs}
+    for now in (page, visit("experiments", sweep=runs[0].sweep_id)):
+        assert "The labels recommend no threshold for any setting" in now.drawn("sweeps.chart")
+        assert f"threshold {own:.2f}, not recommended" in now.drawn("sweeps.chart")
+        assert 4 == now.drawn("sweeps.table").count(f"{own:.2f}, not recommended")
+        assert why in now.drawn("sweeps.chosen") and "It was measured at 0.42, the collection's own." in now.drawn()
+        assert 2 == sum("No threshold is recommended" in caption.value for caption in now.test.caption)
+    page.go("experiments", view="runs", a=runs[0].id, b=runs[1].id)
+    page.test.session_state["experiments.view"] = "runs"
+    assert 2 == page.run().drawn("runs.figures").count(why)
+    page.test.session_state["experiments.view"] = "sweep"
+    page.run().test.text_input(key="sweeps.profile").set_value("board")
+    page.run()
+    saved = page.bench.profiles.get("board").search
+    assert saved.similarity_threshold is None
+    assert () == rag.search(page.bench, "What is the capital of Mongolia?", options=saved).hits
+    page.test.text_input(key="sweeps.build").set_value("like this")
+    page.run().finish("build")
+    assert own == page.bench.collection("like this").similarity_threshold
+
+
 def test_a_stopped_sweep_goes_on(ready: Any) -> None:
     """What is done before a stop is kept and shown, and the page offers to do the rest."""
     import rag

@@ -62,13 +62,14 @@ def test_tokens_and_cost_are_said_before(page: Any, server: FaultServer) -> None
     """The local model is free, a price that is known is an amount, an unknown one is said to be unknown; nobody was asked for it."""
     assert "Embedded on this machine: free" in page.drawn("build.cost")
     said = choose(page, "fault/ok").drawn("build.cost")
-    assert "The text of 3 documents goes to fault/ok: about" in said and "tokens, about $0.0" in said
+    assert "The text of 3 documents goes to fault/ok, with about" in said and "tokens, about $0.0" in said
+    assert "short texts that measure the threshold" in said
     assert "price unknown, so it counts in no budget" in choose(page, "fault/unpriced;ok").drawn("build.cost")
     assert [] == server.exchanges
 
 
 def test_the_estimate_is_near_what_is_sent(page: Any, server: FaultServer) -> None:
-    """Within a quarter of the tokens of the chunks that really go out."""
+    """Within a quarter of the tokens that really go out: of the chunks, and of what measures the threshold."""
     import rag
     from rag.providers.tokens import estimate
 
@@ -76,7 +77,73 @@ def test_the_estimate_is_near_what_is_sent(page: Any, server: FaultServer) -> No
     said = rag.ingestion.estimate_embedding(page.bench, "fault/ok", rag.ChunkOptions(), ids)
     build(page, "fault/ok")
     chunks = [c.text for d in ids for c in page.bench.catalog.chunks_of(page.bench.collection("remote").id, d)]
-    assert said.tokens == pytest.approx(sum(map(estimate, chunks)), rel=0.25)
+    others = set(sent(server)) - {*chunks, "dimension"}
+    assert said.tokens == pytest.approx(sum(map(estimate, [*chunks, *others])), rel=0.25)
+    assert said.measuring_texts == pytest.approx(len(others), rel=0.2)
+    measuring = (
+        said.tokens
+        - rag.ingestion.estimate_embedding(page.bench, "fault/ok", rag.ChunkOptions(), ids, into=by_hand(page)).tokens
+    )
+    assert measuring == pytest.approx(sum(map(estimate, others)), rel=0.25)
+
+
+def by_hand(page: Any) -> Any:
+    """Set the threshold of the remote collection as a user does, and return it."""
+    page.bench.catalog.set_threshold("remote", 0.77)
+    return page.bench.collection("remote")
+
+
+def test_a_threshold_that_the_user_set_stays(page: Any, server: FaultServer) -> None:
+    """No build and no file that is added measures over it, or embeds anything but the chunks; both pages say that it was set by hand."""
+    import rag
+
+    page = build(page, "fault/ok")
+    assert "measured" == page.bench.collection("remote").threshold_from
+    by_hand(page)
+    before = set(sent(server))
+    rag.ingest(page.bench, [rag.Upload("new.txt", b"The harbour wall was raised. " * 40)], collection="remote")
+    chosen = page.bench.collection("remote")
+    removed = next(d for d in page.bench.catalog.documents(chosen.id) if d.name != "new.txt")
+    page.bench.catalog.remove_document(chosen.id, removed.id)
+    page = page.run().press("Add 1 missing document").finish("build")
+    kept = page.bench.collection("remote")
+    assert (0.77, "user", None) == (kept.similarity_threshold, kept.threshold_from, kept.calibration)
+    chunks = [
+        c.text for d in page.bench.catalog.documents(kept.id) for c in page.bench.catalog.chunks_of(kept.id, d.id)
+    ]
+    assert set(sent(server)) - before <= set(chunks)
+    assert "Threshold 0.77. Set by hand" in page.drawn("collection.threshold")
+    assert "set by hand" in list(page.test.dataframe[0].value["Threshold from"])
+    page.go("search")
+    sliders = [
+        e.proto.bytes for e in page.test.get("bidi_component") if e.proto.component_name == "workbench.live_slider"
+    ]
+    assert any(b"This collection's own is 0.77: set by hand." in data for data in sliders)
+
+
+def test_a_threshold_set_while_one_is_measured_stays(page: Any) -> None:
+    """What a build measured in the meantime does not take its place; a measurement that is asked for does."""
+    import rag
+
+    page = build(page, "fault/ok")
+    by_hand(page)
+    rag.retrieval.calibrate_threshold(page.bench, "remote", over_users=False)
+    assert 0.77 == page.bench.collection("remote").similarity_threshold
+    page.run().press("Measure the threshold").finish("measure")
+    assert "measured" == page.bench.collection("remote").threshold_from
+
+
+def test_a_collection_is_built_with_a_threshold(page: Any, server: FaultServer) -> None:
+    """One that is given with the build is the user's from the beginning, so that nothing is embedded to measure another."""
+    import rag
+
+    rag.build_collection(page.bench, "given", embedding_model="fault/ok", similarity_threshold=0.31).wait(60)
+    given = page.bench.collection("given")
+    assert (0.31, "user", 3) == (given.similarity_threshold, given.threshold_from, given.documents)
+    chunks = {
+        c.text for d in page.bench.catalog.documents(given.id) for c in page.bench.catalog.chunks_of(given.id, d.id)
+    }
+    assert set(sent(server)) <= {*chunks, "dimension"}
 
 
 def test_a_collection_is_built_and_its_threshold_measured(page: Any, server: FaultServer) -> None:
@@ -141,6 +208,9 @@ def test_the_cost_of_what_is_missing_is_said(page: Any) -> None:
     page = build(page, "fault/ok")
     chosen = page.bench.collection("remote")
     page.bench.catalog.remove_document(chosen.id, page.bench.catalog.documents(chosen.id)[0].id)
+    said = page.run().drawn("missing.cost")
+    assert "The text of 1 document goes to fault/ok, with about" in said and "that measure the threshold: about" in said
+    page.bench.catalog.set_threshold("remote", 0.77)
     assert "The text of 1 document goes to fault/ok: about" in page.run().drawn("missing.cost")
 
 
@@ -189,5 +259,9 @@ def test_files_for_such_a_collection_say_where_their_text_goes(page: Any) -> Non
         said,
     )
     assert found and 90 <= int(found[1]) <= 140, said
+    page.bench.create_collection("fresh", embedding_model="fault/ok")
+    page.test.session_state["collection.next"] = "fresh"
+    said = page.run().drawn("preview.sent")
+    assert "It also gets about 164 short texts that measure the threshold, about" in said
     page.test.session_state["collection.next"] = "main"
     assert not page.run().has("preview.sent")

@@ -261,6 +261,79 @@ def test_a_label_without_a_set_begins_one(visit_with_samples: Visit) -> None:
     assert "expected" in results and "Not this" in results and "expected in 1 place" in results
 
 
+def test_selected_words_are_the_evidence(visit_with_samples: Visit) -> None:
+    """What is stored is the span of the document between the offsets, in the document's own words and without spaces at its ends."""
+    import rag
+
+    page = visit_with_samples("search", q=QUESTION)
+    chunk = rag.search(page.bench, QUESTION).hits[0].chunk
+    words = " ".join(chunk.text.split(" ")[3:6])
+    start = chunk.text.index(words) - 1
+    pressed(page, f"words:{chunk.id}:{start}:{start + len(words) + 2}")
+    made = rag.evaluation.QuestionSets(page.bench.catalog.engine).get("My questions")
+    (piece,) = made.questions[0].evidence
+    assert (words.strip(), chunk.start + start + 1) == (piece.quote, piece.start)
+    assert page.bench.catalog.document(chunk.document_id).text[piece.start : piece.end] == piece.quote
+    assert "Not this" in choose(page, made.id).drawn("search.results")
+
+
+@pytest.mark.parametrize(
+    "place", ["", "5", "5:5", "9:5", "-1:5", "0:99999", "0:1e3", "٣:٩", "0:5:7", "a:b", "0:" + "9" * 5000]
+)
+def test_offsets_that_are_no_words_of_the_hit_are_refused(visit_with_samples: Visit, place: str) -> None:
+    """A browser may say anything: nothing is stored, and a sentence says what to do."""
+    import rag
+    from pages.parts import labelling
+    from rag.errors import QuestionSetError
+
+    page = visit_with_samples("search")
+    hit = rag.search(page.bench, QUESTION).hits[0]
+    with pytest.raises(QuestionSetError, match="Select the words of one hit"):
+        labelling.selected(hit, place)
+    pressed(page, f"words:{hit.chunk.id}:{place}")
+    assert () == rag.evaluation.QuestionSets(page.bench.catalog.engine).get("My questions").questions
+
+
+def test_labels_of_a_replaced_document_are_found_again(visit_with_samples: Visit) -> None:
+    """The line says where evidence is now; a press finds what still stands in the present version, and tells what does not."""
+    import rag
+    from rag.types import Evidence
+
+    page = visit_with_samples("search", q="What is the ferry's fare?")
+    text = "The fare of the ferry is eleven crowns. It leaves at nine. " * 4
+
+    def add(text: str) -> str:
+        (done,) = rag.ingest(page.bench, [rag.Upload("ferry.txt", text.encode())]).files
+        return str(done.document_id)
+
+    old = add(text)
+    pieces = [Evidence(old, "ferry.txt", s := text.index(w), s + len(w), quote=w) for w in ("eleven crowns", "at nine")]
+    sets = rag.evaluation.QuestionSets(page.bench.catalog.engine)
+    made = sets.create(
+        "ferry", [rag.evaluation.new_question("What is the ferry's fare?", label="evidence", evidence=tuple(pieces))]
+    )
+    choose(page, made.id)
+    assert "expected in 2 places." in page.drawn("search.results")
+    new = add("A note before it. " + text.replace("at nine", "in the morning"))
+    assert "In ferry: 2 places in an earlier version of ferry.txt: find them again" in page.run().drawn(
+        "search.results"
+    )
+    page.press("Find labels again")
+    report = page.drawn("tuning.report.drawn")
+    assert "1 of 2 labels of replaced documents found again." in report
+    assert "its words do not stand in the present ferry.txt; label it anew" in report
+    found, kept = sets.get("ferry").questions[0].evidence
+    assert (new, "eleven crowns", pieces[1]) == (found.document_id, found.quote, kept)
+    assert page.bench.catalog.document(new).text[found.start : found.end] == "eleven crowns"
+    said = page.drawn("search.results")
+    assert "expected in 1 place; 1 place in an earlier version of ferry.txt" in said
+    page.bench.catalog.delete_document(new)
+    said = page.run().drawn("search.results")
+    assert "2 places in ferry.txt, which was deleted." in said
+    page.press("Find labels again")
+    assert "nothing to find again" in page.drawn("tuning.report.drawn")
+
+
 def test_labels_can_be_changed_and_taken_back(visit_with_samples: Visit) -> None:
     """A wrong label is not for good: the place goes, the question becomes one that is not in the documents, and leaves."""
     import rag

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
@@ -151,7 +153,6 @@ def test_turns_of_before_are_bound_to_the_collection_of_their_conversation(tmp_p
 
 def made_at(path: Path, revision: str) -> None:
     """Make a catalog as it was after that migration."""
-    from alembic import command
 
     engine = engines.connect(path)
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
@@ -159,6 +160,39 @@ def made_at(path: Path, revision: str) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
     engine.dispose()
+
+
+def test_an_older_catalog_learns_where_its_thresholds_are_from(tmp_path: Path) -> None:
+    """What was measured is known by its measurement, what nobody set by its value; a sweep's setting that was measured at 0 says so."""
+    path = tmp_path / "catalog.sqlite3"
+    made_at(path, "0004")
+    engine = engines.connect(path)
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        rows = (
+            ("guess", "a/m", 0.42, None),
+            ("words", "", 0.5, None),
+            ("mine", "a/m", 0.7, None),
+            ("found", "a/m", 0.3, "{}"),
+        )
+        for name, model, threshold, calibration in rows:
+            connection.exec_driver_sql(
+                "INSERT INTO collections VALUES (?, ?, ?, 8, 200, 0, ?, '2026-01-01T00:00:00+00:00', 0, ?)",
+                (name, name, model, threshold, calibration),
+            )
+        connection.exec_driver_sql(
+            "INSERT INTO sweeps VALUES ('s', 'set', 'main', '{\"threshold\": null}', '2026-01-01')"
+        )
+        for run_id, threshold in (("zero", 0.0), ("fine", 0.4)):
+            about = json.dumps({"options": {"similarity_threshold": threshold}})
+            connection.exec_driver_sql(
+                "INSERT INTO runs VALUES (?, 'set', 's', '', '2026-01-01', ?, x'00')", (run_id, about)
+            )
+    engine.dispose()
+    with closing(Catalog.open(path)) as catalog, catalog.engine.connect() as connection:
+        origins = dict(connection.exec_driver_sql("SELECT name, threshold_from FROM collections").all())
+        notes = dict(connection.exec_driver_sql("SELECT id, json_extract(about, '$.threshold_note') FROM runs").all())
+    assert {"guess": "default", "words": "default", "mine": "user", "found": "measured"} == origins
+    assert notes["fine"] is None and "measured it at 0.00" in notes["zero"]
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path, next_step: Path) -> None:
