@@ -9,7 +9,7 @@ import streamlit as st
 import rag
 from pages.parts import answer_view, job_view, models, profiles, run_list, set_menu, shared, sweeps
 from pages.parts.safe_text import draw, label, say, visible
-from rag import RagError, SearchOptions, Workbench
+from rag import RagError, Workbench
 
 if TYPE_CHECKING:
     from rag.evaluation import AnswerPlan
@@ -55,7 +55,7 @@ def _start(bench: Workbench, target: Collection) -> None:
         key="answers.fresh",
         help="Do not take answers that were given before to the same prompt from the cache.",
     )
-    plan = _planned(bench, target, chosen, model, profile.search)
+    plan = _planned(bench, target, chosen, model, profile)
     running = bool(bench.jobs.running("answers"))
     st.button(
         "Answer the questions", type="primary", icon=":material/forum:", key="answers.start", width="stretch", disabled=plan is None or running,
@@ -65,10 +65,10 @@ def _start(bench: Workbench, target: Collection) -> None:
 
 
 def _planned(
-    bench: Workbench, target: Collection, chosen: QuestionSet, model: str, options: SearchOptions
+    bench: Workbench, target: Collection, chosen: QuestionSet, model: str, profile: Profile
 ) -> AnswerPlan | None:
     """Say what answering takes; None while that is worked out, and when it cannot be done."""
-    key = (chosen.id, chosen.updated_at, target.id, bench.catalog.revision(target.id), model, options)
+    key = (chosen.id, chosen.updated_at, target.id, bench.catalog.revision(target.id), model, profile)
     kept = st.session_state.get(_PLAN)
     if kept is None or kept[0] != key:
         if kept is not None:
@@ -77,8 +77,8 @@ def _planned(
         def work(job: Job[AnswerPlan]) -> AnswerPlan:
             job.begin(len(chosen.questions), "questions", "Searching, to tell what it takes")
             return rag.evaluation.plan_answers(
-                bench, chosen, model=model, collection=target, options=options, user=user, stop=job.stopping,
-                on_progress=lambda done, total: job.advance(done - job.progress.done),
+                bench, chosen, model=model, collection=target, options=profile.search, generate=profile.generate, user=user,
+                stop=job.stopping, on_progress=lambda done, total: job.advance(done - job.progress.done),
             )  # fmt: skip
 
         user = models.visitor()
@@ -100,8 +100,8 @@ def _begin(
     bench: Workbench, target: Collection, chosen: QuestionSet, model: str, profile: Profile, use_cache: bool
 ) -> None:
     job = rag.evaluation.start_answers(
-        bench, chosen, model=model, collection=target, options=profile.search, use_cache=use_cache, user=models.visitor(),
-        profile=profile.name,
+        bench, chosen, model=model, collection=target, options=profile.search, generate=profile.generate, use_cache=use_cache,
+        user=models.visitor(), profile=profile.name,
     )  # fmt: skip
     job_view.own(job)
     st.session_state[NEXT] = job.subject

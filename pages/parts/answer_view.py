@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import rag
 from pages.parts.safe_text import Node, el, visible
 from pages.parts.shared import cost, count, duration, moment
 from pages.parts.tuning_view import settings_words
+from rag import GenerateOptions
 
 if TYPE_CHECKING:
     from rag.evaluation import AnswerPlan
@@ -66,7 +68,18 @@ def figures(run: Run) -> Node:
         for verdict in VERDICTS
     }
     chips = [el(f"span.chip.{VERDICTS[v][1]}", f"{VERDICTS[v][0]}: {number}") for v, number in counts.items() if number]
-    return el("div", el("div.facts.tuned", *made), el("div.row", *chips))
+    return el("div", el("p.muted", how_words(info)), el("div.facts.tuned", *made), el("div.row", *chips))
+
+
+def how_words(info: RunInfo) -> str:
+    """Return how the model was asked to answer: profile, style, and what was changed in it."""
+    how = info.generate or GenerateOptions()
+    profile = f"Profile {visible(info.profile, 60)} · " if info.profile else ""
+    own = [name for name in ("examples", "schema") if getattr(how, name)]
+    edited = f" · own {' and '.join(own)}" if own else ""
+    instruction = f" · instruction “{visible(how.instruction, 160)}”" if how.instruction else ""
+    title = rag.generation.STYLES[how.style].title
+    return f"{profile}{title}{instruction}{edited}"
 
 
 def _share(info: RunInfo, name: str) -> tuple[str, str]:

@@ -54,8 +54,8 @@ AT_ONCE = 4
 MOST_FAILURES = 3
 """Failures in a row that end a run: a wrong key fails for every question alike."""
 _SAVE_S = 2.0
-_PROMPT_TOKENS, _ANSWER_TOKENS, _CHARACTERS_A_TOKEN = 900, 250, 4
-"""Of rules, examples and question beside the excerpts; of a likely answer; and what excerpts are counted by."""
+_QUESTION_TOKENS, _ANSWER_TOKENS, _CHARACTERS_A_TOKEN = 100, 250, 4
+"""Of a question and what parts the excerpts; of a likely answer; and what excerpts are counted by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +80,25 @@ def plan_answers(
     model: str = GenerateOptions().model,
     collection: Collection | str | None = None,
     options: SearchOptions = SearchOptions(),  # noqa: B008 - frozen
+    generate: GenerateOptions = GenerateOptions(),  # noqa: B008 - frozen
     user: str = "",
     on_progress: OnProgress | None = None,
     stop: Stop = never,
 ) -> AnswerPlan:
-    """Search the questions and tell what answering them takes; no chat model is asked. Raises what `gather` does, and `ProviderError`."""
+    """Search the questions and tell what answering them takes; no chat model is asked. Raises what `gather` does, and `ProviderError`.
+
+    `generate` says how to answer, as in `start_answers`.
+    """
+    import rag
+
     found = rescore(
         gather(bench, question_set, collection=collection, options=options, on_progress=on_progress, stop=stop), options
     )
     asked = len(found.pool.questions) + len(_adversarial(found))
     with_hits = int((found.valid.sum(axis=1) > 0).sum()) + len(_adversarial(found))
-    per_question = _PROMPT_TOKENS + round(found.context_characters * asked / max(with_hits, 1) / _CHARACTERS_A_TOKEN)
+    rules = bench.likely_tokens([rag.generation.system_text(rag.generation.style_of(generate))])
+    excerpts = round(found.context_characters * asked / max(with_hits, 1) / _CHARACTERS_A_TOKEN)
+    per_question = rules + _QUESTION_TOKENS + excerpts
     usd = bench.likely_usd(model, per_question, _ANSWER_TOKENS, user=user)
     took = _seconds_an_answer(bench, model)
     return AnswerPlan(
@@ -109,15 +117,18 @@ def start_answers(
     model: str = GenerateOptions().model,
     collection: Collection | str | None = None,
     options: SearchOptions = SearchOptions(),  # noqa: B008 - frozen
+    generate: GenerateOptions = GenerateOptions(),  # noqa: B008 - frozen
     use_cache: bool = True,
     user: str = "",
     profile: str = "",
 ) -> Job[Run]:
     """Answer the set in the background and keep a run of it; the job's `subject` is the id that the run has from the first answer on.
 
-    No other model stands in where this one fails: it is the one that is measured. Raises `QuestionSetError` and
-    `CollectionNotFoundError` at once.
+    `generate` says how to answer: style, instruction, examples, schema and length. Its own model does not count, no other stands in
+    where `model` fails, because that is the one that is measured, and nothing is researched: an answer is one call, as the plan says.
+    Raises `QuestionSetError` and `CollectionNotFoundError` at once.
     """
+    how = replace(generate, model=model, fallbacks=(), use_cache=use_cache, research=False)
     if isinstance(question_set, str):
         question_set = QuestionSets(bench.catalog.engine).get(question_set)
     chosen = collection if isinstance(collection, Collection) else bench.collection(collection)
@@ -130,24 +141,26 @@ def start_answers(
         )
         extra = [QuestionScore(question, "missed", (), 0.0) for question in _adversarial(found)]
         scores = (*run.questions, *extra)
-        info = replace(run.info, id=run_id, answered_by=model, pending=len(scores))
+        info = replace(run.info, id=run_id, answered_by=model, generate=how, pending=len(scores))
         Runs(bench.catalog.engine).add(Run(info, scores))
-        return _Answering(
-            bench, Run(info, scores), chosen, GenerateOptions(model, fallbacks=(), use_cache=use_cache), user, job
-        ).do()
+        return _Answering(bench, Run(info, scores), chosen, how, user, job).do()
 
     return bench.jobs.start("answers", f"Answering {questions.name} by {model}", work, subject=run_id)
 
 
 def resume_answers(bench: Workbench, run_id: str, *, use_cache: bool = True, user: str = "") -> Job[Run]:
-    """Ask what a stopped run has not asked yet, and again what failed. Raises `QuestionSetError` when its documents have changed."""
+    """Ask what a stopped run has not asked yet, and again what failed, in the way that it began.
+
+    Raises `QuestionSetError` when its documents have changed.
+    """
     run = Runs(bench.catalog.engine).get(run_id)
     chosen = bench.collection(run.info.fingerprint.collection)
     if bench.fingerprints.of(chosen).digest != run.info.fingerprint.digest:
         raise QuestionSetError(
             "The collection has changed since this run began, so its answers would not compare; start a new one."
         )
-    options = GenerateOptions(run.info.answered_by, fallbacks=(), use_cache=use_cache)
+    began = run.info.generate or GenerateOptions(run.info.answered_by, fallbacks=())
+    options = replace(began, use_cache=use_cache)
 
     def work(job: Job[Run]) -> Run:
         return _Answering(bench, run, chosen, options, user, job).do()

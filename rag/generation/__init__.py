@@ -11,9 +11,10 @@ from rag.generation.conversation import (
     find_conversations,
     turn,
 )
+from rag.generation.prompting import system_text
 from rag.generation.second_check import offer_second_check, start_second_check
 from rag.generation.stream import AnswerStream
-from rag.generation.styles import NO_EXAMPLES, STYLES, schema_problem, written
+from rag.generation.styles import NO_EXAMPLES, STYLES, schema_problem, style_of, written
 from rag.generation.suggesting import suggest
 
 __all__ = [
@@ -31,7 +32,9 @@ __all__ = [
     "offer_second_check",
     "schema_problem",
     "start_second_check",
+    "style_of",
     "suggest",
+    "system_text",
     "turn",
     "written",
 ]

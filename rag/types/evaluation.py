@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from rag.types.answers import GenerateOptions
 from rag.types.documents import ChunkOptions
 from rag.types.search import SearchOptions
 
@@ -203,6 +204,8 @@ class RunInfo:
     """Name of the profile that the options were taken from, as it was then; empty for options of no profile."""
     answered_by: str = ""
     """PROVIDER/MODEL that answered the questions; empty for a run of search alone."""
+    generate: GenerateOptions | None = None
+    """How it was asked to answer; None for a run of search alone, and for one of a version that always asked in the built-in way."""
     pending: int = 0
     """Questions that it has not answered yet: the run was stopped, and can go on."""
     threshold_note: str = ""

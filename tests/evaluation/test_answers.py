@@ -14,6 +14,7 @@ from rag import Upload, Workbench
 from rag.errors import QuestionSetError
 from rag.evaluation import QuestionSets, Runs, compare, import_questions, plan_answers, resume_answers, start_answers
 from rag.evaluation.answers import MOST_FAILURES, score_answer
+from rag.providers.tokens import estimate
 from rag.types import (
     Answer,
     Citation,
@@ -78,8 +79,10 @@ def test_a_model_is_measured_with_what_a_correct_answer_costs(
     """Only questions with hits are asked; cost over correct answers is that of all answers that were paid."""
     server.replies["ok"] = [CITED]
     plan = plan_answers(bench, asked, model="fault/ok")
-    assert plan.cost_usd is not None and 0 < plan.cost_usd < 0.1 and plan.seconds is None and plan.input_tokens > 4000
+    assert plan.cost_usd is not None and 0 < plan.cost_usd < 0.1 and plan.seconds is None
     run = answered(bench, asked, "fault/ok")
+    sent = [message["content"] for e in server.exchanges for message in e.body["messages"]]
+    assert plan.input_tokens == pytest.approx(sum(map(estimate, sent)), rel=0.2)
     assert 4 == len(server.exchanges) and 2 == verdicts(run).count("rejected")
     paid = sum(score.answer.cost_usd or 0.0 for score in run.questions if score.answer)
     correct = sum(score.answer.is_correct for score in run.questions if score.answer)
@@ -88,6 +91,35 @@ def test_a_model_is_measured_with_what_a_correct_answer_costs(
     assert 4 == len(server.exchanges) and 4 == again.info.costs["cached"]
     assert "correct" in compare(run, again).differences and 0 == compare(run, again).differences["correct"].value
     assert verdicts(run) == verdicts(again)
+
+
+def test_answers_are_asked_for_in_the_way_of_the_profile(
+    bench: Workbench, asked: QuestionSet, server: FaultServer
+) -> None:
+    """Style, instruction and examples go to the chosen model, which nobody stands in for; a run that goes on asks as it began."""
+    server.replies["ok"] = [CITED]
+    examples = "Question: How high is the wall?\nExcerpts:\n[1] The wall is two metres high.\nAnswer: Two metres [1]."
+    how = rag.GenerateOptions(
+        "fault/401", style="brief", instruction="Answer like a harbour pilot.", examples=examples, fallbacks=("fault/401",),
+        research=True, max_output_tokens=333,
+    )  # fmt: skip
+    plain, plan = (plan_answers(bench, asked, model="fault/ok", generate=g) for g in (rag.GenerateOptions(), how))
+    assert plan.input_tokens != plain.input_tokens
+    run = answered(bench, asked, "fault/ok", generate=how)
+    kept = run.info.generate
+    assert kept == replace(how, model="fault/ok", fallbacks=(), research=False)
+    assert 4 == len(server.exchanges)
+    runs = Runs(bench.catalog.engine)
+    for began, wanted in ((kept, True), (None, False)):  # None: begun by a version that did not keep it
+        left = [replace(s, answer=None) for s in run.questions]
+        runs.save(Run(replace(run.info, generate=began, pending=len(left)), tuple(left)))
+        del server.exchanges[:]
+        assert resume_answers(bench, run.info.id, use_cache=False).wait(60)
+        bodies = [str(e.body) for e in server.exchanges]
+        assert 4 == len(bodies)
+        for words in ("Answer like a harbour pilot.", "The wall is two metres high.", "333"):
+            assert [wanted] * 4 == [words in body for body in bodies], words
+        assert {"ok"} == {e.body["model"] for e in server.exchanges}
 
 
 def test_an_unknown_price_stays_unknown(bench: Workbench, asked: QuestionSet, server: FaultServer) -> None:

@@ -57,6 +57,21 @@ def test_a_model_has_a_price_before_and_after(page: Any, server: FaultServer) ->
     assert "The gearbox of turbine 3 failed" in page.drawn("answers.detail")
 
 
+def test_the_way_of_answering_is_the_chosen_profiles(page: Any, server: FaultServer) -> None:
+    """Its instruction is sent, and stands with the run."""
+    import rag
+    from rag.types import Profile
+
+    server.replies["ok"] = ["The gearbox of turbine 3 failed [1]."]
+    how = rag.GenerateOptions(style="brief", instruction="Answer like a harbour pilot.")
+    page.bench.profiles.save(Profile("pilot", generate=how))
+    page.pick("profile.chosen", "pilot")
+    answered(page, "fault/ok")
+    assert "Answer like a harbour pilot." in str(server.exchanges[0].body)
+    said = page.drawn("answers.figures")
+    assert "Profile pilot · " in said and "instruction “Answer like a harbour pilot.”" in said
+
+
 def test_a_wrong_key_is_one_sentence(page: Any) -> None:
     """The question that failed is shown with the reason, and the page offers to go on."""
     answered(page, "fault/401")
