@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rag.generation.answering import answer_events, new_stream
+from rag.generation.continuing import in_vain
 from rag.generation.followup import Rewritten, searchable
 from rag.generation.prompting import PastTurn
 from rag.generation.routed import routed
@@ -89,6 +90,8 @@ def ask(
         stream.spent_before = earlier.answer
     slot, is_kept = (earlier.slot, again.is_kept) if again and earlier else ("", True)
     turns.begin_turn(conversation_id, stream.id, question, slot=slot, is_kept=is_kept)
+    if stream.spent_before:  # what there is already is lost neither by a failure nor by the end of the process
+        turns.save_turn(stream.id, replace(stream.spent_before, error=_INTERRUPTED), "streaming")
     stream.when_ended(lambda ended, answer: _closed(turns, ended, answer, again))
     bench.answers[stream.id] = stream
 
@@ -159,13 +162,16 @@ def _same_excerpts(stream: AnswerStream, record: TurnRecord | None) -> None:
 
 
 def _closed(turns: Conversations, stream: AnswerStream, answer: Answer, again: Again | None) -> None:
-    """Keep an answer that has ended; the one that it goes on with is part of it now."""
+    """Keep an answer that has ended; one that it goes on with is part of it now, or counts again when nothing was added to it."""
     turns.save_turn(stream.id, answer, _STATES[answer.finish])
     record = turns.record(stream.id) if answer.steps else None
     if record is not None and stream.result is not None:  # a research found more than the first search
         turns.put_record(stream.id, replace(record, hits=stream.result.hits))
-    if again and again.goes_on and stream.spent_before and len(answer.text) > len(stream.spent_before.text):
-        turns.take_in(again.turn_id, stream.id)
+    if again and again.goes_on and (before := stream.spent_before):
+        if len(answer.text) > len(before.text):
+            turns.take_in(again.turn_id, stream.id)
+        else:
+            turns.give_up(stream.id, again.turn_id, in_vain(before, answer))
 
 
 def _saved_now_and_then(

@@ -17,6 +17,7 @@ from rag.errors import BudgetExceededError
 from rag.generation.evidence import Evidence
 from rag.generation.prompting import Prompt
 from rag.generation.remote import AnswerReader, RemoteModel
+from rag.generation.sent import and_before
 from rag.generation.stream import AnswerStream
 from rag.providers.base import ChatRequest
 from rag.providers.calls import Call
@@ -35,6 +36,7 @@ from rag.types import (
     RetryEvent,
     SearchOptions,
     SearchResult,
+    Sent,
     SentenceCheck,
     SentEvent,
     StepEvent,
@@ -72,6 +74,8 @@ class _Budget:
     model: RemoteModel
     options: GenerateOptions
     calls: list[Call] = field(default_factory=list)
+    sent: Sent | None = None
+    """What they were given."""
 
     @property
     def results(self) -> list[Result]:
@@ -144,11 +148,11 @@ class Research:
         evidence = Evidence(self._bench.catalog, self._result, self._search, prompt, self._model.count)
         budget = _Budget(self._model, options)
         first = replace(_as_request(self._model.name, prompt, options.max_output_tokens), tools=evidence.tools())
-        yield SentEvent(self._model.sent(replace(prompt, system=first.system)))
         budget.require_one(first)
 
         def start(turn: Request) -> Call:
             budget.calls.append(self._model.start(turn, options.fallbacks, ACTION))
+            budget.sent = and_before(self._model.sent(turn, prompt, evidence.hits), budget.sent)
             return budget.calls[-1]
 
         def enough(turn: Request) -> bool:
@@ -178,7 +182,11 @@ class _Turns:
         self._reader: AnswerReader | None = None
 
     def read(self, happened: Iterator[StreamEvent | ToolResult], budget: _Budget) -> Iterator[Event]:
+        told = None
         for event in happened:
+            if budget.sent is not None and budget.sent is not told:
+                told = budget.sent
+                yield SentEvent(told)
             match event:
                 case TextEvent(text):
                     self._written += text

@@ -177,13 +177,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a chat model was given for an answer, word for word, and what was left out. It holds no key."""
+    """What a chat model was given for an answer, word for word, and what was left out. It holds no key.
+
+    Of several calls, as in a research, it is what the last one was given; each of them repeats what the ones before it were given.
+    """
 
     model: str
     """PROVIDER/MODEL that was asked."""
     system: str = field(repr=False)
     messages: tuple[tuple[str, str], ...] = field(repr=False)
-    """(role, text), oldest first; the last is the question with its excerpts."""
+    """(role, text), oldest first, with the question and its excerpts among them."""
     hits: tuple[Hit, ...] = field(default=(), repr=False)
     """Those whose excerpts were sent: the prompt's `[n]` is `hits[n - 1]`."""
     dropped_hits: tuple[Hit, ...] = field(default=(), repr=False)
@@ -194,6 +197,14 @@ class Sent:
     window_tokens: int = 0
     """What the model takes, prompt and answer together."""
     hidden_characters_removed: int = 0
+    declared: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """(name, JSON) of what went along beside the messages: tools that may be called, a schema of the answer."""
+    calls: tuple[int, ...] = ()
+    """How many of the messages each call was given, when there may be several."""
+    question_at: int = 0
+    """How many messages there are up to the question, itself counted; 0 is all of them."""
+    output_tokens: int = 0
+    """Kept for the answer; 0 where that was not kept with it."""
 
 
 @dataclass(frozen=True, slots=True)
