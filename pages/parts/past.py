@@ -108,6 +108,6 @@ def _files(bench: Workbench, now: Conversation, key: str) -> None:
         help="One file to hand on: answers, quotes, pictures of the pages, checks, settings and cost. Nothing in it loads or runs.",
     )  # fmt: skip
     right.download_button(
-        "Save as .md", lambda: export.conversation(now), file_name=export.file_name(now.title), mime="text/markdown",
+        "Save as .md", lambda: export.conversation(bench, now), file_name=export.file_name(now.title), mime="text/markdown",
         icon=":material/download:", width="stretch", key=f"{key}.export", on_click="ignore",
     )  # fmt: skip

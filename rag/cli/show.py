@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import rag
 from rag.types import Answer, FileReport, Hit, IngestReport, SearchResult
 
 if TYPE_CHECKING:
@@ -115,7 +116,9 @@ def answer_json(question: str, answer: Answer) -> dict[str, Any]:
             "input_tokens": answer.usage.input_tokens,
             "output_tokens": answer.usage.output_tokens,
             "cost_usd": answer.cost_usd,
+            "estimated_cost_usd": answer.estimated_usd,
             "estimated": answer.usage.estimated,
+            "calls": answer.calls,
         },
         "model": answer.model,
         "finish": answer.finish,
@@ -130,9 +133,9 @@ def print_citations(answer: Answer) -> None:
     if answer.asked_nobody:
         click.echo("(no model was asked)")
     elif not answer.model.startswith("local/"):
-        cost = "cost unknown" if answer.cost_usd is None else f"${answer.cost_usd:.4f}"
-        click.echo(f"({answer.model}: {answer.usage.input_tokens} tokens in, {answer.usage.output_tokens} out, {cost})")
-    for remark in (answer.label, answer.note, "from the cache, free of charge" if answer.cached else ""):
+        used = rag.reporting.tokens(answer.usage) or "0 in, 0 out"
+        click.echo(f"({answer.model}: tokens {used}; cost {rag.reporting.price(answer.paid)})")
+    for remark in (answer.label, answer.note, "the answer is from the cache" if answer.cached else ""):
         if remark:
             click.echo(f"({remark})")
     for c in answer.citations:

@@ -44,7 +44,7 @@ def in_vain(before: Answer, tried: Answer) -> Answer:
     why = _STOPPED if tried.finish == "stopped" else tried.error or tried.note or _NOTHING_CAME
     own = before.error.partition(_IN_VAIN)[0].strip()
     told = f"{own} {_IN_VAIN}{why}".strip()
-    return replace(before, error=told, usage=tried.usage, cost_usd=tried.cost_usd)
+    return replace(before, error=told).with_paid(tried.paid)
 
 
 def begun(answer: Answer, hits: Sequence[Hit]) -> str:

@@ -136,13 +136,18 @@ def _search(
     if generate_options.rewrite:
         questions = [turn.question for turn in before]
         stopping = lambda: stream.stopping  # noqa: E731 - what the rewriting looks at while it waits
-        begun = lambda: setattr(stream, "rewriting", True)  # noqa: E731
+
+        def begun(model: str) -> None:
+            stream.rewriting = True
+            stream.asks(model)
+
         wanted = searchable(
             bench, stream.question, _past(before), questions, generate_options.model, user, stopping, begun
         )
         stream.rewriting = False
     if wanted.question != stream.question:
         stream.searched_for, stream.rewritten_by = wanted.question, wanted.by
+    stream.asks(target.embedding_model)
     stream.result = search(bench, wanted.question, collection=target, options=search_options)
 
 

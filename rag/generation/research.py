@@ -42,7 +42,6 @@ from rag.types import (
     StepEvent,
     TextEvent,
     ToolCallEvent,
-    Usage,
 )
 
 if TYPE_CHECKING:
@@ -123,16 +122,6 @@ class _Budget:
         """Cost so far; what is not known counts as it was estimated."""
         costs = [(a.cost.usd, a.cost.estimated_usd) for r in self.results for a in r.attempts]
         return sum(known if known is not None else estimated or 0.0 for known, estimated in costs)
-
-    def usage(self) -> Usage:
-        """Return the tokens of all calls together."""
-        used = [result.usage for result in self.results]
-        totals = {name: sum(getattr(u, name) for u in used) for name in Usage.__slots__ if name != "estimated"}
-        return replace(Usage(estimated=any(u.estimated for u in used)), **totals)
-
-    def cost_usd(self) -> float | None:
-        costs = [result.total_usd for result in self.results]
-        return None if any(c is None for c in costs) else sum(c for c in costs if c is not None)
 
 
 class Research:
@@ -239,8 +228,8 @@ class _Turns:
             yield self._counted(told, result, budget) if isinstance(told, EndEvent) else told
 
     def _counted(self, end: EndEvent, result: Result, budget: _Budget) -> EndEvent:
-        """Return the end with what all calls used together; without a text it says why there is none."""
-        end = replace(end, usage=budget.usage(), cost_usd=budget.cost_usd(), note=_note(end.note, len(budget.calls)))
+        """Return the end with how many calls it took; without a text it says why there is none."""
+        end = replace(end, note=_note(end.note, len(budget.calls)))
         if result.finish == "length" and not result.text.strip():
             return replace(end, finish="failed", note=_NO_ANSWER)
         return end

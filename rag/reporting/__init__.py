@@ -6,7 +6,7 @@ from rag.reporting.points import open_points
 from rag.reporting.report import one_answer, report, report_name
 from rag.reporting.sources import Source, by_marker, place_of, sources
 from rag.reporting.trees import Child, Node, as_html, el, plain, visible
-from rag.reporting.words import cost, duration, pages_text
+from rag.reporting.words import cost, duration, pages_text, price, price_of, tokens, total
 
 __all__ = [
     "Child",
@@ -27,9 +27,13 @@ __all__ = [
     "pages_text",
     "place_of",
     "plain",
+    "price",
+    "price_of",
     "report",
     "report_name",
     "sources",
+    "tokens",
+    "total",
     "verbatim",
     "visible",
 ]

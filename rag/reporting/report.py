@@ -23,9 +23,19 @@ from rag.reporting.pictures import Pictures
 from rag.reporting.points import open_points, words_of
 from rag.reporting.sources import Source, place_of, sources
 from rag.reporting.trees import Node, as_html, el, plain, visible
-from rag.reporting.words import cost, count, duration, pages_text, paid, tokens
+from rag.reporting.words import count, duration, pages_text, price, price_of, tokens, total
 from rag.store.conversations import Conversation, Turn
-from rag.types import Answer, CheckSummary, Citation, Collection, SearchOptions, SearchResult, SecondCheck, TurnRecord
+from rag.types import (
+    Answer,
+    CheckSummary,
+    Citation,
+    Collection,
+    Paid,
+    SearchOptions,
+    SearchResult,
+    SecondCheck,
+    TurnRecord,
+)
 
 if TYPE_CHECKING:
     from rag.workbench import Workbench
@@ -96,7 +106,7 @@ def _head(bench: Workbench, conversation: Conversation, turns: Sequence[Turn], t
         "header",
         el("p.kicker", f"{asked} · {at:%d %B %Y, %H:%M} UTC"),
         el("h1", visible(title, _TITLE_CHARACTERS)),
-        _facts(*_about_collection(bench, conversation.collection), ("Cost", _total(turns))),
+        _facts(*_about_collection(bench, conversation.collection), *_taken(bench, turns)),
     )
 
 
@@ -115,13 +125,16 @@ def _about_collection(bench: Workbench, name: str) -> Iterator[tuple[str, str]]:
     yield "Fingerprint", found.digest
 
 
-def _total(turns: Sequence[Turn]) -> str:
-    costs = [0.0 if t.answer.cached else t.answer.cost_usd for t in turns if t.answer]
-    known = sum(c for c in costs if c is not None)
-    unknown = sum(c is None for c in costs)
-    if not unknown:
-        return cost(known)
-    return "unknown" if unknown == len(costs) else f"{cost(known)} and {count(unknown, 'answer')} of unknown cost"
+def _taken(bench: Workbench, turns: Sequence[Turn]) -> Iterator[tuple[str, str]]:
+    """Yield what all answers and second checks took together."""
+    answers = [turn.answer.paid for turn in turns if turn.answer]
+    records = [bench.turns.record(turn.stream_id) for turn in turns if turn.stream_id]
+    checks = [record.checked for record in records if record and record.checked.calls]
+    yield "Tokens", tokens(sum((*answers, *checks), Paid()).usage)
+    yield "Cost", total(answers, "answer")
+    if checks:
+        yield "Second checks", f"{total(checks, 'check')} more"
+        yield "Together", total([*answers, *checks], "part")
 
 
 def _facts(*pairs: tuple[str, str]) -> Node:
@@ -167,8 +180,10 @@ def _notices(answer: Answer) -> list[str]:
 def _about_answer(turn: Turn, answer: Answer, record: TurnRecord | None) -> Iterator[tuple[str, str]]:
     yield "Model", "none was asked" if answer.asked_nobody else visible(answer.model, 80)
     yield "Kind", answer.label if answer.found else ""
-    yield "Tokens", tokens(answer)
-    yield "Cost", paid(answer)
+    yield "Tokens", tokens(answer.usage)
+    yield "Cost", price_of(answer)
+    if record is not None and record.checked.calls:
+        yield "Second check", f"{price(record.checked)} more, {tokens(record.checked.usage)}"
     yield "Time", f"first words {duration(answer.ttft_ms)}, whole {duration(answer.duration_ms)}"
     yield "Asked", f"{turn.created_at:%d %b %Y, %H:%M} UTC"
     yield "Profile", visible(answer.profile, 80)
@@ -245,8 +260,7 @@ def _second(answer: Answer, found: SecondCheck | None) -> Iterator[Node]:
     """Yield what a second model said of the answer."""
     if found is None:
         return
-    paid_for = "cost unknown" if found.cost_usd is None else cost(found.cost_usd)
-    yield el("p.kicker", f"Second check by {visible(found.model, 80)}, {paid_for}: {found}.")
+    yield el("p.kicker", f"Second check by {visible(found.model, 80)}: {found}.")
     rows = [
         el("tr", el("td", words_of(answer, v.start, v.end)), el("td", visible(v.reason or v.verdict, 300)))
         for v in found.verdicts

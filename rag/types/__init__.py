@@ -82,6 +82,7 @@ from rag.types.search import (
 )
 from rag.types.stopping import Stop, never
 from rag.types.usage import (
+    Paid,
     Usage,
     UsageRecord,
     UsageStatus,
@@ -130,6 +131,7 @@ __all__ = [
     "Mode",
     "Outcome",
     "Page",
+    "Paid",
     "Parts",
     "Profile",
     "QuestionScore",

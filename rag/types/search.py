@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.types.documents import Chunk, Collection
+from rag.types.usage import Paid
 
 Mode = Literal["hybrid", "semantic", "keyword"]
 
@@ -173,3 +174,5 @@ class SearchResult:
     terms: tuple[str, ...]
     timings: dict[str, float]
     used_index: str
+    paid: Paid = field(default_factory=Paid)
+    """What a provider took for embedding the question."""

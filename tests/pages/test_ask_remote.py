@@ -305,7 +305,7 @@ def test_a_conversation_is_renamed_found_and_saved(page: Any) -> None:
     assert "Gearbox story" in page.run().drawn("ask.past")
     page.test.text_input("ask.find").set_value("nothing like it")
     assert "None has these words" in page.run().drawn("ask.past")
-    text = export.conversation(rag.conversation(page.bench, id))
+    text = export.conversation(page.bench, rag.conversation(page.bench, id))
     assert text.startswith("# Gearbox story") and QUESTION in text and "p.\u00a03: “" in text and "$0.00" in text
 
 
