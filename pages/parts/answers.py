@@ -10,7 +10,7 @@ from pages.parts import research
 from pages.parts.hits import marked, short_text
 from pages.parts.safe_text import Node, el, visible
 from pages.parts.sentences import answer_nodes, legend, picks
-from pages.parts.shared import cost, count, duration, pages_text
+from pages.parts.shared import count, duration, pages_text
 from rag.types import CheckSummary
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _meta(answer: Answer) -> Node:
         "div.meta",
         el("span.chip.good", said) if said else None,
         el("span.chip.warn", "Not found in these documents") if answer.finish == "not_found" else None,
-        el("span", "no model was asked" if answer.asked_nobody else visible(answer.model, 60))
+        el("span", "no model was asked for an answer" if answer.asked_nobody else visible(answer.model, 60))
         if answer.model
         else None,
         el("span", f"profile {visible(answer.profile, 60)}") if answer.profile else None,
@@ -128,9 +128,10 @@ def _tokens(answer: Answer) -> Node | None:
 
 
 def _price(answer: Answer) -> str:
-    if answer.cached:
-        return "from the cache, free"
-    return "cost unknown" if answer.cost_usd is None else cost(answer.cost_usd)
+    """Return what everything cost that was called for an answer; a second check comes later and says its own price."""
+    said = rag.reporting.price_of(answer)
+    calls = f" in {answer.calls} calls" if answer.calls > 1 else ""
+    return f"cost {said}{calls}" if said.startswith("unknown") else f"{said}{calls}"
 
 
 def uncited(hits: Sequence[Hit], answer: Answer, turn_id: str) -> list[Node]:

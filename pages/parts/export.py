@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import rag
 from pages.parts.safe_text import visible
-from pages.parts.shared import cost, duration, pages_text
+from pages.parts.shared import duration, pages_text
 from rag.types import CheckSummary
 
 if TYPE_CHECKING:
     from rag import Workbench
     from rag.reporting import Facts, Source
     from rag.store.conversations import Conversation, Turn
-    from rag.types import Answer
+    from rag.types import Answer, TurnRecord
 
 
 def conversation(bench: Workbench, found: Conversation) -> str:
@@ -26,7 +26,7 @@ def conversation(bench: Workbench, found: Conversation) -> str:
     of_all, of_each = rag.reporting.about_collections(bench, found.turns)
     parts = [f"# {_line(found.title)}", _pairs(of_all)]
     for turn, of_this in zip(found.turns, of_each, strict=True):
-        parts += _turn(turn)
+        parts += _turn(turn, bench.turns.record(turn.stream_id))
         parts += [f"*{_pairs(of_this)}*"] if of_this else []
     return "\n\n".join(parts) + "\n"
 
@@ -36,7 +36,7 @@ def file_name(title: str) -> str:
     return ("-".join(words)[:60] or "conversation") + ".md"
 
 
-def _turn(turn: Turn) -> Iterator[str]:
+def _turn(turn: Turn, record: TurnRecord | None) -> Iterator[str]:
     yield f"## {_line(turn.question)}"
     if turn.searched_for:
         yield f"*Searched for: {_line(turn.searched_for)}*"
@@ -52,7 +52,7 @@ def _turn(turn: Turn) -> Iterator[str]:
     if rows := [_source(group) for group in rag.reporting.by_marker(rag.reporting.sources(turn.answer))]:
         yield "**Sources**"
         yield "\n".join(rows)
-    yield f"*{_line(' · '.join(_facts(turn.answer)))} · {turn.created_at:%Y-%m-%d %H:%M} UTC*"
+    yield f"*{_line(' · '.join(_facts(turn.answer, record)))} · {turn.created_at:%Y-%m-%d %H:%M} UTC*"
 
 
 def _pairs(facts: Facts) -> str:
@@ -67,15 +67,18 @@ def _source(group: list[Source]) -> str:
     return f"- [{first.marker}] {_line(first.hit.document_name)} {pages_text(pages)}: {quotes}"
 
 
-def _facts(answer: Answer) -> Iterator[str]:
-    yield answer.model
+def _facts(answer: Answer, record: TurnRecord | None) -> Iterator[str]:
+    yield "no model was asked for an answer" if answer.asked_nobody else answer.model
     if answer.finish not in ("complete", "not_found"):
         yield f"incomplete ({answer.finish})"
     if summary := str(CheckSummary.of(answer.checks)):
         yield summary
     yield f"answered within {duration(answer.duration_ms)}"
-    paid = "cost unknown" if answer.cost_usd is None else cost(answer.cost_usd)
-    yield "from the cache, free" if answer.cached else paid
+    if used := rag.reporting.tokens(answer.usage):
+        yield f"tokens {used}"
+    yield f"cost {rag.reporting.price_of(answer)}"
+    if record is not None and record.checked.calls:
+        yield f"second check: {rag.reporting.tokens(record.checked.usage)}, cost {rag.reporting.price(record.checked)}"
 
 
 def _line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Adding a provider: a kind fills in what is known of it, and a real call shows that it works before it is kept."""
+"""Adding a provider: a kind fills in what is known of it, and real calls, priced before, show that it works before it is kept."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ def show(bench: Workbench) -> None:
     """Draw the form; nothing is kept before Add."""
     fields = f"add.{st.session_state.get('settings.saved', 0)}"
     _fields(bench, fields)
+    st.caption(label(_before(bench, fields), 600))
     test, add = st.columns(2)
     tested = test.button("Test", key=f"{fields}.test", icon=":material/network_check:", width="stretch")
     wanted = add.button("Add", key=f"{fields}.add", type="primary", icon=":material/add:", width="stretch")
     config = _config(bench, fields) if tested or wanted else None
     if config is not None:
         if tested or not _was_fine(config, fields):
-            with st.spinner("One small real call …"):
+            with st.spinner("Asking …"):
                 trial = bench.gateway.try_out(config, key=_key(fields), user=visitor())
             st.session_state[_TRIAL] = (_print(config, fields), trial)
         if wanted and _was_fine(config, fields):
@@ -78,16 +79,30 @@ def _where_from(bench: Workbench, kind: str, url: str) -> str:
 
 def _config(bench: Workbench, fields: str) -> ProviderConfig | None:
     """Return what was entered, None when it makes no sense; the sentence is then on the page."""
-    parts = ("kind", "name", "url", "models", "embedding")
-    typed = {part: str(st.session_state.get(f"{fields}.{part}") or "") for part in parts}
     try:
-        return bench.gateway.configure(
-            typed["name"] or typed["kind"], typed["kind"], base_url=typed["url"], models=names_in(typed["models"]),
-            embedding_models=dict.fromkeys(names_in(typed["embedding"]), 0),
-        )  # fmt: skip
+        return _configured(bench, fields)
     except RagError as error:
         say("warning", error)
         return None
+
+
+def _configured(bench: Workbench, fields: str) -> ProviderConfig:
+    """Return what was entered. Raises `ProviderError` when it makes no sense."""
+    parts = ("kind", "name", "url", "models", "embedding")
+    typed = {part: str(st.session_state.get(f"{fields}.{part}") or "") for part in parts}
+    return bench.gateway.configure(
+        typed["name"] or typed["kind"], typed["kind"], base_url=typed["url"], models=names_in(typed["models"]),
+        embedding_models=dict.fromkeys(names_in(typed["embedding"]), 0),
+    )  # fmt: skip
+
+
+def _before(bench: Workbench, fields: str) -> str:
+    """Return what Test and Add will call, and for how much, as far as what was entered makes sense."""
+    try:
+        config = _configured(bench, fields)
+    except RagError:
+        return "Test makes one small real call to a chat and to an embedding model."
+    return bench.gateway.before_trying(config, key=_key(fields), user=visitor())
 
 
 def _key(fields: str) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 from pages.parts import provider_change, routing
 from pages.parts.models import described, visitor
 from pages.parts.provider_keys import unlock
-from pages.parts.safe_text import Node, draw, el, say, visible
+from pages.parts.safe_text import Node, draw, el, label, say, visible
 from rag import RagError, Workbench
 
 if TYPE_CHECKING:
@@ -51,8 +51,11 @@ def _one(bench: Workbench, config: ProviderConfig) -> None:
         if trial is not None:
             say("success" if trial.ok else "warning", trial.sentence)
         test, edit, switch, remove = st.columns([1, 1, 1, 1])
-        if test.button("Test", key=f"test.{config.name}", icon=":material/network_check:", width="stretch"):
-            with st.spinner("One small real call …"):
+        if test.button(
+            "Test", key=f"test.{config.name}", icon=":material/network_check:", width="stretch",
+            help=label(bench.gateway.before_trying(config, user=visitor()), 600),
+        ):  # fmt: skip
+            with st.spinner("Asking …"):
                 result = bench.gateway.try_out(config, user=visitor())
             st.session_state[_TRIAL.format(config.name)] = result
             st.rerun()

@@ -15,7 +15,7 @@ from rag import RagError, Workbench
 
 if TYPE_CHECKING:
     from rag.store.conversations import Turn
-    from rag.types import SecondCheck, SecondVerdict
+    from rag.types import Paid, SecondCheck, SecondVerdict, TurnRecord
 
 _KIND = turn_bar.CHECK
 _CHIPS = {
@@ -41,25 +41,25 @@ def below(bench: Workbench, turn: Turn) -> Node | None:
         return el("p.notice", el("span.chip.warn", "Second check"), el("span", visible(job.error, 400)))
     if turn.answer is None or turn.answer.model == models.EXTRACTS:
         return None
-    found = _kept(bench, turn.stream_id, job.id if job else "")
-    return _result(turn, found) if found is not None else None
+    record = _kept(bench, turn.stream_id, job.id if job else "")
+    return _result(turn, record.second, record.checked) if record is not None and record.second is not None else None
 
 
 @lru_cache(maxsize=512)
-def _kept(bench: Workbench, turn_id: str, job_id: str) -> SecondCheck | None:
+def _kept(bench: Workbench, turn_id: str, job_id: str) -> TurnRecord | None:
     """Return what is stored; `job_id` of the check that ended last makes it be read anew."""
-    record = bench.turns.record(turn_id)
-    return record.second if record else None
+    return bench.turns.record(turn_id)
 
 
-def _result(turn: Turn, found: SecondCheck) -> Node:
+def _result(turn: Turn, found: SecondCheck, paid: Paid) -> Node:
     text = turn.answer.text if turn.answer else ""
     whole = all(v.verdict == "supported" for v in found.verdicts)
-    paid = "cost unknown" if found.cost_usd is None else cost(found.cost_usd)
+    calls = f" in {paid.calls} calls" if paid.calls > 1 else ""
+    said = f"{rag.reporting.tokens(paid.usage)}, cost {rag.reporting.price(paid)}{calls}, beside that of the answer"
     head = el(
         "div.checks",
         el("span.chip.good" if whole else "span.chip.warn", f"Second check: {found}"),
-        el("span.muted", f"{visible(found.model, 60)}, {paid}"),
+        el("span.muted", f"{visible(found.model, 60)}: {said}"),
     )
     rows = [_row(v, text) for v in found.verdicts if v.verdict != "supported"]
     return el("div.answer", head, el("ul.citations", *rows) if rows else None)

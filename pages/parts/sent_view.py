@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from rag.store.conversations import Turn
     from rag.types import Answer, Hit, Sent, TurnRecord
 
-_ROLES = {"user": "You", "assistant": "Answer before"}
+_BEFORE = {"user": "You", "assistant": "Answer before"}
+_BEHIND = {"user": "Request to go on", "assistant": "The model", "tool": "Result of a tool"}
 
 
 def show(bench: Workbench, turn: Turn) -> None:
@@ -32,7 +33,8 @@ def _nodes(record: TurnRecord, turn: Turn) -> Iterator[Node]:
     settings = [("Collection", visible(turn.collection, 80)), *_settings(record, answer)]
     yield el("table.facts-table", el("tbody", *(_line(name, value) for name, value in settings if value)))
     if record.sent is None:
-        yield _list("Read on this machine; nothing was sent", record.hits, answer)
+        where = "Read on this machine" if record.generate.model.startswith("local/") else "Found"
+        yield _list(f"{where}; nothing was sent", record.hits, answer)
         return
     yield _list("Excerpts that were sent", record.sent.hits, answer)
     if record.sent.dropped_hits:
@@ -70,7 +72,7 @@ def _settings(record: TurnRecord, answer: Answer | None) -> Iterator[tuple[str, 
     if sent is not None:
         yield (
             "Size",
-            f"about {sent.token_estimate:,} of {sent.window_tokens:,} tokens, {options.max_output_tokens:,} kept for the answer",
+            f"about {sent.token_estimate:,} of {sent.window_tokens:,} tokens, {sent.output_tokens or options.max_output_tokens:,} kept for the answer",
         )
         if sent.dropped_turns:
             yield "Conversation", f"the oldest {count(sent.dropped_turns, 'question')} left out: no room"
@@ -103,10 +105,26 @@ def _list(title: str, hits: Sequence[Hit], answer: Answer | None) -> Node:
 
 
 def _messages(sent: Sent) -> Iterator[Node]:
+    """Yield every message in the order in which the model read it; of several calls, up to where each of them read."""
     yield _fold("Instructions", sent.system)
+    for name, text in sent.declared:
+        yield _fold(visible(name, 60), text)
+    calls = sent.calls if len(sent.calls) > 1 else ()
+    if calls:
+        said = f"The model was called {count(len(calls), 'time')}. Each call was given all of the above, and every message down to its own line."
+        yield el("p.muted", said)
+    asked = sent.question_at or len(sent.messages)
     for place, (role, text) in enumerate(sent.messages, 1):
-        is_last = place == len(sent.messages)
-        yield _fold("Excerpts and question" if is_last else _ROLES.get(role, role), text)
+        yield _fold(_title(role, place - asked), text)
+        if place in calls:
+            yield el("p.muted", f"Call {calls.index(place) + 1} of {len(calls)} was given the messages down to here.")
+
+
+def _title(role: str, behind: int) -> str:
+    """Return what a message is, by how far behind the question it stands."""
+    if behind == 0:
+        return "Excerpts and question"
+    return (_BEFORE if behind < 0 else _BEHIND).get(role, visible(role, 20))
 
 
 def _fold(title: str, text: str) -> Node:

@@ -205,6 +205,7 @@ def ask(
                 elif isinstance(event, RestartEvent):
                     click.echo("\n(what stands above is void: the model begins again)\n")
         answer = stream.wait()
+        answer = answer.with_paid(result.paid + answer.paid)
         if report_file is not None and answer.finish != "failed":
             _write_report(bench, result, answer, searched, report_file)
     if answer.finish == "failed":

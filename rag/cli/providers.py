@@ -22,6 +22,7 @@ from rag.errors import StoreInUseError
 if TYPE_CHECKING:
     from rag.providers.config import ProviderConfig
     from rag.providers.gateway import Gateway
+    from rag.providers.trial import Trial
 
 F = TypeVar("F", bound=Callable[..., Any])
 KINDS = (
@@ -139,19 +140,41 @@ def list_(data: Path | None, as_json: bool) -> None:
 
 @provider.command()
 @click.argument("name")
-@click.option("--model", metavar="M", default="", help="Model to ask; the default one when not given.")
+@click.option("--model", metavar="M", default="", help="Try this model alone; the default ones when not given.")
 @_options
 def test(name: str, model: str, data: Path | None, as_json: bool) -> None:
-    """Make one small real call to the provider NAME and say what it cost."""
+    """Make one small real call to a chat and to an embedding model of the provider NAME; say what they cost, before and after."""
     with _gateway(data, writes=False) as gateway:
-        trial = gateway.try_out(gateway.book.get(name), model=model)
+        config = gateway.book.get(name)
+        click.echo(gateway.before_trying(config, model=model), err=True)
+        trial = gateway.try_out(config, model=model)
     if as_json:
-        row = {key: getattr(trial, key) for key in ("ok", "sentence", "model", "cost_usd", "duration_ms", "dimension")}
-        print_json({**row, "models": [m.id for m in trial.models]})
+        print_json(_trial_json(trial))
     elif trial.ok:
         click.echo(trial.sentence)
     if not trial.ok:
         raise RagError(trial.sentence)
+
+
+def _trial_json(trial: Trial) -> dict[str, Any]:
+    """Return a test as JSON: what was tried one by one, and together; a cost of null is unknown."""
+    tried = [
+        {
+            **{key: getattr(each, key) for key in ("model", "ok", "sentence", "duration_ms", "dimension")},
+            "embedding": each.is_embedding,
+            "cost_usd": each.paid.cost_usd,
+            "estimated_cost_usd": each.paid.estimated_usd,
+        }
+        for each in trial.tried
+    ]
+    return {
+        "ok": trial.ok,
+        "sentence": trial.sentence,
+        "cost_usd": trial.paid.cost_usd,
+        "estimated_cost_usd": trial.paid.estimated_usd,
+        "tried": tried,
+        "models": [model.id for model in trial.models],
+    }
 
 
 @provider.command()

@@ -117,7 +117,9 @@ def answer_json(question: str, answer: Answer) -> dict[str, Any]:
             "input_tokens": answer.usage.input_tokens,
             "output_tokens": answer.usage.output_tokens,
             "cost_usd": answer.cost_usd,
+            "estimated_cost_usd": answer.estimated_usd,
             "estimated": answer.usage.estimated,
+            "calls": answer.calls,
         },
         "model": answer.model,
         "finish": answer.finish,
@@ -132,9 +134,9 @@ def print_citations(answer: Answer) -> None:
     if answer.asked_nobody:
         click.echo("(no model was asked)")
     elif not answer.model.startswith("local/"):
-        cost = "cost unknown" if answer.cost_usd is None else rag.reporting.cost(answer.cost_usd)
-        click.echo(f"({answer.model}: {', '.join(part for part in (rag.reporting.tokens(answer), cost) if part)})")
-    for remark in (answer.label, answer.note, "from the cache, free of charge" if answer.cached else ""):
+        used = rag.reporting.tokens(answer.usage) or "0 in, 0 out"
+        click.echo(f"({answer.model}: tokens {used}; cost {rag.reporting.price(answer.paid)})")
+    for remark in (answer.label, answer.note, "the answer is from the cache" if answer.cached else ""):
         if remark:
             click.echo(f"({remark})")
     for c in answer.citations:

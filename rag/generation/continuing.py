@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from rag.generation.markers import written
 from rag.types import Answer, Hit
@@ -15,6 +17,34 @@ GO_ON = (
 _LOOK_BACK = 300
 """Characters of the beginning that a model may repeat, although it was told not to."""
 _LEAST_REPEATED = 8
+_IN_VAIN = "It could not be gone on with: "
+_NOTHING_CAME = "the model wrote nothing more; ask again or choose another model."
+_STOPPED = "that was stopped before anything came."
+
+
+@dataclass(frozen=True, slots=True)
+class GoingOn:
+    """An answer that was cut off, as part of the prompt that asks for the rest of it."""
+
+    answer: Answer = field(repr=False)
+
+    @property
+    def cited(self) -> frozenset[str]:
+        """Chunks whose excerpts have to be sent again: their numbers stand in the text."""
+        return frozenset(citation.hit.chunk.id for citation in self.answer.citations)
+
+    def messages(self, hits: Sequence[Hit]) -> tuple[tuple[Literal["user", "assistant"], str], ...]:
+        """Return what is said behind the question when these hits are sent; nothing when there is no whole word to go on from."""
+        text = begun(self.answer, hits)
+        return (("assistant", text), ("user", GO_ON)) if text else ()
+
+
+def in_vain(before: Answer, tried: Answer) -> Answer:
+    """Return the answer that was there when going on with it brought nothing: what was tried is told, and counted."""
+    why = _STOPPED if tried.finish == "stopped" else tried.error or tried.note or _NOTHING_CAME
+    own = before.error.partition(_IN_VAIN)[0].strip()
+    told = f"{own} {_IN_VAIN}{why}".strip()
+    return replace(before, error=told).with_paid(tried.paid)
 
 
 def begun(answer: Answer, hits: Sequence[Hit]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rag.errors import CollectionNotFoundError
 from rag.generation.answering import answer_events, new_stream
+from rag.generation.continuing import in_vain
 from rag.generation.followup import Rewritten, searchable
 from rag.generation.prompting import PastTurn
 from rag.generation.routed import routed
@@ -97,6 +98,8 @@ def ask(
     turns.begin_turn(
         conversation_id, stream.id, question, collection=target, searched=searched, slot=slot, is_kept=is_kept
     )
+    if stream.spent_before:  # what there is already is lost neither by a failure nor by the end of the process
+        turns.save_turn(stream.id, replace(stream.spent_before, error=_INTERRUPTED), "streaming")
     stream.when_ended(lambda ended, answer: _closed(turns, ended, answer, again))
     if not before:
         title_later(bench, stream, conversation_id, _title(question), generate_options.model, user)
@@ -163,13 +166,18 @@ def _search(
     if generate_options.rewrite:
         questions = [turn.question for turn in before]
         stopping = lambda: stream.stopping  # noqa: E731 - what the rewriting looks at while it waits
-        begun = lambda: setattr(stream, "rewriting", True)  # noqa: E731
+
+        def begun(model: str) -> None:
+            stream.rewriting = True
+            stream.asks(model)
+
         wanted = searchable(
             bench, stream.question, _past(before), questions, generate_options.model, user, stopping, begun
         )
         stream.rewriting = False
     if wanted.question != stream.question:
         stream.searched_for, stream.rewritten_by = wanted.question, wanted.by
+    stream.asks(target.embedding_model)
     stream.result = search(bench, wanted.question, collection=target, options=search_options).as_read()
 
 
@@ -189,13 +197,16 @@ def _same_excerpts(stream: AnswerStream, record: TurnRecord | None) -> None:
 
 
 def _closed(turns: Conversations, stream: AnswerStream, answer: Answer, again: Again | None) -> None:
-    """Keep an answer that has ended; the one that it goes on with is part of it now."""
+    """Keep an answer that has ended; one that it goes on with is part of it now, or counts again when nothing was added to it."""
     turns.save_turn(stream.id, answer, _STATES[answer.finish])
     record = turns.record(stream.id) if answer.steps else None
     if record is not None and stream.result is not None:  # a research found more than the first search
         turns.put_record(stream.id, replace(record, hits=stream.result.hits))
-    if again and again.goes_on and stream.spent_before and len(answer.text) > len(stream.spent_before.text):
-        turns.take_in(again.turn_id, stream.id)
+    if again and again.goes_on and (before := stream.spent_before):
+        if len(answer.text) > len(before.text):
+            turns.take_in(again.turn_id, stream.id)
+        else:
+            turns.give_up(stream.id, again.turn_id, in_vain(before, answer))
 
 
 def _saved_now_and_then(

@@ -84,19 +84,19 @@ def searchable(
     model: str,
     user: str,
     stop: Stop,
-    begun: Callable[[], None] = lambda: None,
+    begun: Callable[[str], None] = lambda model: None,
 ) -> Rewritten:
     """Return a question in the form to search for; it stays as it is unless it may lean on the conversation.
 
     `turns` are those that a model goes on with, `questions` all that were asked, also those that found nothing. A model that
-    cannot be asked is no reason to fail: the names of the last question do then. `begun` is called before one is asked.
+    cannot be asked is no reason to fail: the names of the last question do then. `begun` is called with its name before it is.
     """
     past = turns or [PastTurn(text, "") for text in questions]
     if not may_be_follow_up(question, past):
         return Rewritten(question)
     if not model.startswith("local/"):
         routed = choose("rewrite", bench.gateway.routing(model, user)).model
-        begun()
+        begun(routed)
         try:
             return Rewritten(_by_model(bench, question, turns, routed, user, stop), routed)
         except RagError as error:

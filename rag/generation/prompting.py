@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from rag.errors import PromptTooLongError
+from rag.generation.continuing import GoingOn
 from rag.generation.excerpts import PromptExcerpt, document_names, excerpt_of, sanitised
 from rag.generation.markers import NOT_SENT, SHOWN
 from rag.generation.styles import DETAILED, Style
@@ -27,6 +28,10 @@ MESSAGE_TOKENS = 8
 """What a message costs beside its text, on the safe side for every provider."""
 TURNS_SHARE = 0.25
 """Share of the room that the conversation may take before all excerpts are in; what is left over is its, too."""
+LEAST_MORE_TOKENS = 200
+"""An answer that is gone on with for less is not worth its prompt."""
+_UNSURE = 5
+"""Where the answer gets what is left, one part in so many of the prompt stays free: its size is an estimate."""
 
 RULES = """\
 You answer questions from numbered excerpts of documents.
@@ -68,8 +73,12 @@ class Prompt:
     """Those for which there was no room, best first."""
     dropped_turns: int = 0
     """Turns of the conversation, the oldest, for which there was no room."""
+    more: tuple[tuple[Role, str], ...] = field(default=(), repr=False)
+    """What follows the question: an answer that was cut off, and the request to go on with it."""
     token_estimate: int = 0
     """Tokens of the whole prompt, without the answer."""
+    output_tokens: int = 0
+    """Kept for the answer."""
     hidden_characters_removed: int = 0
     delimiter: str = ""
 
@@ -80,9 +89,14 @@ class Prompt:
         return (_head(self.delimiter) + blocks[0], *blocks[1:]) if blocks else ()
 
     @property
+    def begun(self) -> str:
+        """The text of an answer that was cut off, as the model is shown it; empty for a new answer."""
+        return self.more[0][1] if self.more else ""
+
+    @property
     def text(self) -> str:
         """All that is sent, for the eye."""
-        return "\n\n".join((self.system, *(f"{role}:\n{text}" for role, text in self.messages)))
+        return "\n\n".join((self.system, *(f"{role}:\n{text}" for role, text in (*self.messages, *self.more))))
 
 
 def build_prompt(
@@ -95,27 +109,53 @@ def build_prompt(
     style: Style = DETAILED,
     turns: Sequence[PastTurn] = (),
     delimiter: str = "",
+    going_on: GoingOn | None = None,
 ) -> Prompt:
     """Return the prompt that asks a question over hits, packed into `window` tokens with `output_tokens` kept for the answer.
 
-    Excerpts go in by rank, turns from the newest back; the question always. `delimiter` is drawn unless a test gives one.
-    Raises `PromptTooLongError` when not even the question and one excerpt fit.
+    Excerpts go in by rank, turns from the newest back; the question always. An answer that is gone on with goes in whole with the
+    excerpts that it cites; where all that is too much for the window, less is kept for its rest. `delimiter` is drawn unless a test
+    gives one. Raises `PromptTooLongError` when not even the question and one excerpt fit.
     """
     names = document_names(hits)
     delimiter = delimiter or _fresh_delimiter([question, *(hit.chunk.text for hit in hits)])
     system = system_text(style)
-    room = window - output_tokens - count(system) - 2 * MESSAGE_TOKENS - count(_head(delimiter) + _tail(question))
+    more = going_on.messages(hits) if going_on else ()
+    room = window - count(system) - 2 * MESSAGE_TOKENS - count(_head(delimiter) + _tail(question))
+    room -= sum(count(text) + MESSAGE_TOKENS for _, text in more)
     costs = [count(_block(excerpt_of(hit, 100, names[hit.chunk.document_id]), delimiter)) for hit in hits]
-    if room < min(costs, default=0):
-        raise PromptTooLongError(
-            _too_long(window - room + min(costs, default=0) - output_tokens, window, output_tokens)
-        )
+    needed = [i for i, hit in enumerate(hits) if more and going_on and hit.chunk.id in going_on.cited]
+    least = sum(costs[i] for i in needed) or min(costs, default=0)
+    kept_tokens = _for_the_rest(window, room - least, output_tokens) if more else output_tokens
+    room -= kept_tokens
+    if room < least:
+        raise PromptTooLongError(_too_long(window - room + least - output_tokens, window, output_tokens))
     past = [_past(turn) for turn in turns]
     turn_costs = [count(turn.question) + count(turn.answer) + 2 * MESSAGE_TOKENS for turn in past]
-    kept_turns = _newest(turn_costs, min(int(room * TURNS_SHARE), room - min(costs, default=0)))
-    kept = _by_rank(costs, room - sum(turn_costs[len(past) - kept_turns :]))
+    kept_turns = _newest(turn_costs, min(int(room * TURNS_SHARE), room - least))
+    kept = _by_rank(costs, room - sum(turn_costs[len(past) - kept_turns :]), needed)
     kept_turns = _newest(turn_costs, room - sum(costs[i] for i in kept))
-    return _assembled(question, hits, kept, past, kept_turns, names, system, delimiter, count)
+    packed = _assembled(question, hits, kept, past, kept_turns, names, system, delimiter, count)
+    return _gone_on(packed, going_on.messages(packed.cited_hits) if going_on else (), kept_tokens, count)
+
+
+def _for_the_rest(window: int, left: int, wanted: int) -> int:
+    """Return the tokens to keep for the rest of an answer, when so many are left of the window beside what has to be sent.
+
+    Raises `PromptTooLongError` when they are too few.
+    """
+    sure = left if left >= wanted else left - (window - left) // _UNSURE
+    if sure < min(wanted, LEAST_MORE_TOKENS):
+        raise PromptTooLongError(
+            f"The answer so far and the excerpts that it cites need about {window - left:,} tokens, which leaves too few of the "
+            f"{window:,} that the model takes to go on; choose a model with a larger window, or ask for a brief answer."
+        )
+    return min(wanted, sure)
+
+
+def _gone_on(prompt: Prompt, more: tuple[tuple[Role, str], ...], output_tokens: int, count: Count) -> Prompt:
+    tokens = prompt.token_estimate + sum(count(text) + MESSAGE_TOKENS for _, text in more)
+    return replace(prompt, more=more, token_estimate=tokens, output_tokens=output_tokens)
 
 
 def system_text(style: Style) -> str:
@@ -172,14 +212,18 @@ def _newest(costs: Sequence[int], room: int) -> int:
     return len(costs)
 
 
-def _by_rank(costs: Sequence[int], room: int) -> list[int]:
-    """Return the positions of the excerpts that fit, best first; one too large for what is left makes way for the next."""
-    kept = []
+def _by_rank(costs: Sequence[int], room: int, needed: Sequence[int] = ()) -> list[int]:
+    """Return the positions of the excerpts that fit beside the needed ones, best first.
+
+    One too large for what is left makes way for the next.
+    """
+    kept = list(needed)
+    room -= sum(costs[i] for i in needed)
     for i, cost in enumerate(costs):
-        if cost <= room:
+        if i not in needed and cost <= room:
             kept.append(i)
             room -= cost
-    return kept
+    return sorted(kept)
 
 
 def _last_message(question: str, excerpts: Sequence[PromptExcerpt], delimiter: str) -> str:

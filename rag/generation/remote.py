@@ -14,16 +14,17 @@ from rag.generation import orders
 from rag.generation.checking.checker import Checker
 from rag.generation.checking.meaning import Meaning
 from rag.generation.citations import CitationReader, PagesOf
-from rag.generation.continuing import GO_ON, Joint, begun
+from rag.generation.continuing import GoingOn, Joint
 from rag.generation.numbering import Numbering
-from rag.generation.prompting import PastTurn, Prompt, build_prompt
+from rag.generation.prompting import PastTurn, Prompt, Role, build_prompt
+from rag.generation.sent import sent_of
 from rag.generation.styles import style_of
 from rag.providers.base import ChatRequest
 from rag.providers.calls import Call
 from rag.providers.messages import CallEnd, CallFinish, CitedEvent, Excerpt, Message, Request, Result, StreamEvent
 from rag.providers.offers import likely_usd
 from rag.providers.structured import parse
-from rag.providers.tokens import estimate
+from rag.providers.tokens import estimate, estimate_request
 from rag.types import (
     Answer,
     CheckEvent,
@@ -32,6 +33,7 @@ from rag.types import (
     Event,
     FallbackEvent,
     Finish,
+    Hit,
     RestartEvent,
     RetryEvent,
     Sent,
@@ -76,7 +78,7 @@ class RemoteModel:
         """
         self._gateway, self._name, self._secret, self._user = gateway, name, secret, user
         self._pages_of, self._meaning, self._turns = pages_of, meaning, turns
-        self._so_far = so_far
+        self._going_on = GoingOn(so_far) if so_far else None
 
     @property
     def name(self) -> str:
@@ -97,6 +99,7 @@ class RemoteModel:
             style=style_of(request.options),
             turns=self._turns,
             delimiter="x" + hashlib.blake2b(content.encode(), key=self._secret, digest_size=8).hexdigest(),
+            going_on=self._going_on,
         )
 
     def count(self, text: str) -> int:
@@ -127,66 +130,56 @@ class RemoteModel:
     def stream(self, request: ChatRequest, stop: Stop) -> Iterator[Event]:
         """Yield the events of one answer; closing the generator cancels the call. Raises `ProviderError`."""
         prompt = self.prompt(request)
-        yield SentEvent(self.sent(prompt))
         style = style_of(request.options)
-        begun_text = begun(self._so_far, prompt.cited_hits) if self._so_far else ""
+        sending = as_request(self._name, prompt, style.schema)
+        yield SentEvent(self.sent(sending, prompt))
         call = self._gateway.start(
-            as_request(self._name, prompt, request.options.max_output_tokens, begun_text, style.schema),
+            sending,
             fallbacks=request.options.fallbacks,
             user=self._user,
             reuse="use" if request.options.use_cache else "refresh",
         )
-        reader = AnswerReader(prompt, self._pages_of, self._meaning, schema=style.schema, begun=begun_text)
+        reader = AnswerReader(prompt, self._pages_of, self._meaning, schema=style.schema)
         yield from reader.begin()
         for event in call:
             if stop():
                 call.stop()
             yield from reader.read(event)
 
-    def sent(self, prompt: Prompt) -> Sent:
-        """Return a prompt as it is kept with the answer."""
-        return Sent(
-            self._name,
-            prompt.system,
-            prompt.messages,
-            prompt.cited_hits,
-            prompt.dropped_hits,
-            prompt.dropped_turns,
-            prompt.token_estimate,
-            self._gateway.capabilities(self._name).context_window or UNKNOWN_WINDOW,
-            prompt.hidden_characters_removed,
-        )
+    def sent(self, request: Request, prompt: Prompt, hits: Sequence[Hit] = ()) -> Sent:
+        """Return a request as it is kept with the answer; `hits` where its excerpts are more than the prompt's."""
+        can = self._gateway.capabilities(self._name)
+        size, window = self.tokens(estimate_request(request)), can.context_window or UNKNOWN_WINDOW
+        return sent_of(request, prompt, can, tokens=size, window=window, hits=hits)
 
 
-def as_request(model: str, prompt: Prompt, max_output_tokens: int, begun: str = "", schema: str = "") -> Request:
-    """Return a prompt as the provider layer takes it; its excerpts go one by one, for models with citations of their own.
-
-    `begun` is the beginning of an answer that was cut off: the model is asked to go on from there.
-    """
+def as_request(model: str, prompt: Prompt, schema: str = "") -> Request:
+    """Return a prompt as the provider layer takes it; its excerpts go one by one, for models with citations of their own."""
     excerpts = tuple(
         Excerpt(str(e.number), e.title, e.text, plain=block)
         for e, block in zip(prompt.excerpts, prompt.blocks, strict=True)
     )
-    messages = tuple(Message(role, text) for role, text in prompt.messages[:-1])
-    more = (Message("assistant", begun), Message("user", GO_ON)) if begun else ()
+    asked = Message("user", f"Question: {prompt.question}", excerpts)
     return Request(
         model=model,
-        messages=(*messages, Message("user", f"Question: {prompt.question}", excerpts), *more),
+        messages=(*_plain(prompt.messages[:-1]), asked, *_plain(prompt.more)),
         system=prompt.system,
         schema=json.loads(schema) if schema else None,
-        max_output_tokens=max_output_tokens,
+        max_output_tokens=prompt.output_tokens,
     )
+
+
+def _plain(said: Sequence[tuple[Role, str]]) -> Iterator[Message]:
+    return (Message(role, text) for role, text in said)
 
 
 class AnswerReader:
     """Turns a call's events into an answer's."""
 
-    def __init__(
-        self, prompt: Prompt, pages_of: PagesOf, meaning: Meaning | None, *, schema: str = "", begun: str = ""
-    ) -> None:
-        """Make one; `begun` is the beginning of an answer that was cut off, `schema` what the whole answer shall fit."""
+    def __init__(self, prompt: Prompt, pages_of: PagesOf, meaning: Meaning | None, *, schema: str = "") -> None:
+        """Make one; `schema` is what the whole answer shall fit."""
         self._hits, self._pages_of, self._meaning = prompt.cited_hits, pages_of, meaning
-        self._schema, self._begun = schema, begun
+        self._schema, self._begun = schema, prompt.begun
         self._start()
 
     def _start(self) -> None:

@@ -17,6 +17,7 @@ from rag.errors import BudgetExceededError
 from rag.generation.evidence import Evidence
 from rag.generation.prompting import Prompt
 from rag.generation.remote import AnswerReader, RemoteModel
+from rag.generation.sent import and_before
 from rag.generation.stream import AnswerStream
 from rag.providers.base import ChatRequest
 from rag.providers.calls import Call
@@ -35,12 +36,12 @@ from rag.types import (
     RetryEvent,
     SearchOptions,
     SearchResult,
+    Sent,
     SentenceCheck,
     SentEvent,
     StepEvent,
     TextEvent,
     ToolCallEvent,
-    Usage,
 )
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class _Budget:
     model: RemoteModel
     options: GenerateOptions
     calls: list[Call] = field(default_factory=list)
+    sent: Sent | None = None
+    """What they were given."""
 
     @property
     def results(self) -> list[Result]:
@@ -120,16 +123,6 @@ class _Budget:
         costs = [(a.cost.usd, a.cost.estimated_usd) for r in self.results for a in r.attempts]
         return sum(known if known is not None else estimated or 0.0 for known, estimated in costs)
 
-    def usage(self) -> Usage:
-        """Return the tokens of all calls together."""
-        used = [result.usage for result in self.results]
-        totals = {name: sum(getattr(u, name) for u in used) for name in Usage.__slots__ if name != "estimated"}
-        return replace(Usage(estimated=any(u.estimated for u in used)), **totals)
-
-    def cost_usd(self) -> float | None:
-        costs = [result.total_usd for result in self.results]
-        return None if any(c is None for c in costs) else sum(c for c in costs if c is not None)
-
 
 class Research:
     """One answer by a model that may search by itself."""
@@ -144,11 +137,11 @@ class Research:
         evidence = Evidence(self._bench.catalog, self._result, self._search, prompt, self._model.count)
         budget = _Budget(self._model, options)
         first = replace(_as_request(self._model.name, prompt, options.max_output_tokens), tools=evidence.tools())
-        yield SentEvent(self._model.sent(replace(prompt, system=first.system)))
         budget.require_one(first)
 
         def start(turn: Request) -> Call:
             budget.calls.append(self._model.start(turn, options.fallbacks, ACTION))
+            budget.sent = and_before(self._model.sent(turn, prompt, evidence.hits), budget.sent)
             return budget.calls[-1]
 
         def enough(turn: Request) -> bool:
@@ -178,7 +171,11 @@ class _Turns:
         self._reader: AnswerReader | None = None
 
     def read(self, happened: Iterator[StreamEvent | ToolResult], budget: _Budget) -> Iterator[Event]:
+        told = None
         for event in happened:
+            if budget.sent is not None and budget.sent is not told:
+                told = budget.sent
+                yield SentEvent(told)
             match event:
                 case TextEvent(text):
                     self._written += text
@@ -231,8 +228,8 @@ class _Turns:
             yield self._counted(told, result, budget) if isinstance(told, EndEvent) else told
 
     def _counted(self, end: EndEvent, result: Result, budget: _Budget) -> EndEvent:
-        """Return the end with what all calls used together; without a text it says why there is none."""
-        end = replace(end, usage=budget.usage(), cost_usd=budget.cost_usd(), note=_note(end.note, len(budget.calls)))
+        """Return the end with how many calls it took; without a text it says why there is none."""
+        end = replace(end, note=_note(end.note, len(budget.calls)))
         if result.finish == "length" and not result.text.strip():
             return replace(end, finish="failed", note=_NO_ANSWER)
         return end

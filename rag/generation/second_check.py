@@ -16,10 +16,11 @@ from rag.errors import QuestionError, StoppedError
 from rag.generation.claims import Claim, claims
 from rag.generation.excerpts import document_names, excerpt_of, sanitised
 from rag.jobs import Job
+from rag.providers.accounts import counting
 from rag.providers.messages import Message, Request, Result
 from rag.providers.routing import choose
 from rag.providers.structured import ask_for_json
-from rag.types import Answer, Hit, SecondCheck, SecondVerdict, SentenceVerdict, Stop, Usage
+from rag.types import Answer, Hit, SecondCheck, SecondVerdict, SentenceVerdict, Stop
 
 if TYPE_CHECKING:
     from rag.workbench import Workbench
@@ -96,10 +97,15 @@ def start_second_check(bench: Workbench, turn_id: str, model: str, *, user: str 
     def work(job: Job[SecondCheck]) -> SecondCheck:
         told = _statements(answer)
         job.begin(0, "", f"{model} reads {len(told)} statements")
-        found = second_check(bench, answer, model, user=user, stop=job.stopping)
-        record = bench.turns.record(turn_id)
-        if record is not None:
-            bench.turns.put_record(turn_id, replace(record, second=found))
+        found = None
+        with counting() as account:
+            try:
+                found = second_check(bench, answer, model, user=user, stop=job.stopping)
+            finally:  # what failed may have cost as well
+                record = bench.turns.record(turn_id)
+                if record is not None:
+                    paid = record.checked + account.paid
+                    bench.turns.put_record(turn_id, replace(record, second=found or record.second, checking=paid))
         return found
 
     return bench.jobs.start(KIND, "Second check", work, subject=turn_id)
@@ -119,14 +125,10 @@ def second_check(bench: Workbench, answer: Answer, model: str, *, user: str = ""
             raise StoppedError("The second check was stopped.")
         return result
 
-    structured = ask_for_json(_request(bench, model, answer, told), run)
-    costs = [result.total_usd for result in structured.results]
-    return SecondCheck(
-        structured.results[-1].model,
-        tuple(_verdicts(structured.value, told)),
-        None if any(c is None for c in costs) else sum(c for c in costs if c is not None),
-        Usage.total(result.usage for result in structured.results),
-    )
+    with counting() as account:
+        structured = ask_for_json(_request(bench, model, answer, told), run)
+    paid, verdicts = account.paid, tuple(_verdicts(structured.value, told))
+    return SecondCheck(structured.results[-1].model, verdicts, paid.cost_usd, paid.usage, paid.estimated_usd)
 
 
 def _statements(answer: Answer) -> list[Claim]:

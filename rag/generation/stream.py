@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from rag.errors import RagError
+from rag.providers.accounts import Account, counting
 from rag.types import (
     Answer,
     CheckEvent,
@@ -25,6 +26,7 @@ from rag.types import (
     Event,
     FallbackEvent,
     Finish,
+    Paid,
     ResearchStep,
     RestartEvent,
     SearchResult,
@@ -81,8 +83,9 @@ class AnswerStream:
         self.spent_before: Answer | None = None
         """The answer that this one goes on with: what that used and cost counts here, too."""
         self._free_providers = free_providers
-        self._stood_in: list[str] = []
-        """Models that were asked after the first one failed."""
+        self._asked_too: list[str] = []
+        """Models that were asked beside `model`: before it, or after it failed."""
+        self._account = Account()
         self._events: list[Event] = []
         self._text: list[str] = []
         self._citations: list[Citation] = []
@@ -174,7 +177,7 @@ class AnswerStream:
     @property
     def is_free(self) -> bool:
         """Whether every model that was asked so far costs nothing."""
-        return all(name.partition("/")[0] in self._free_providers for name in (self.model, *self._stood_in))
+        return all(name.partition("/")[0] in self._free_providers for name in (self.model, *self._asked_too))
 
     def wait(self, timeout: float | None = None) -> Answer:
         """Wait at most `timeout` seconds for the end and return the answer; raises `TimeoutError` after that."""
@@ -201,14 +204,20 @@ class AnswerStream:
         threading.Thread(target=context.run, args=(self._run, work), name="answer", daemon=True).start()
         return self
 
+    def asks(self, model: str) -> None:
+        """Take note of a model that is asked before the one that answers; the worker says so before it asks."""
+        if model:
+            self._asked_too.append(model)
+
     def _run(self, work: Work) -> None:
         try:
-            for event in work(self):
-                if not self._add(event):
-                    return
-                if isinstance(event, EndEvent):
-                    self._finish(event)
-                    return
+            with counting(self._account):
+                for event in work(self):
+                    if not self._add(event):
+                        return
+                    if isinstance(event, EndEvent):
+                        self._finish(event)
+                        return
             self._end("failed", error=_CUT_OFF)
         except RagError as error:
             self._end("failed", error=str(error))
@@ -234,7 +243,7 @@ class AnswerStream:
             elif isinstance(event, StepEvent):
                 self._steps.append(event.step)
             elif isinstance(event, FallbackEvent):
-                self._stood_in.append(event.to_model)
+                self._asked_too.append(event.to_model)
             elif isinstance(event, RestartEvent):
                 self._text.clear()
                 self._citations.clear()
@@ -251,18 +260,16 @@ class AnswerStream:
             self._end(event.finish, event)
 
     def _end(self, finish: Finish, event: EndEvent | None = None, error: str = "") -> None:
-        """Close the answer once; whoever comes second is ignored. What fails because of a stop counts as stopped.
-
-        Without the model's own `event` neither what it used nor what it cost is known.
-        """
+        """Close the answer once; whoever comes second is ignored. What fails because of a stop counts as stopped."""
         if finish == "failed" and self.stopping:
             finish, error = "stopped", ""
         with self._changed:
             if self._closing:
                 return
             self._closing = True
-        end = replace(event, finish=finish) if event else EndEvent(finish, Usage())
-        answer = self._closed(end, error)
+        paid = self._paid(event, finish)
+        end = replace(event or EndEvent(finish, Usage()), finish=finish, usage=paid.usage, cost_usd=paid.cost_usd)
+        answer = self._closed(end, error).with_paid(self.spent_before.paid + paid if self.spent_before else paid)
         for call in self._on_end:
             try:
                 call(self, answer)
@@ -275,19 +282,25 @@ class AnswerStream:
             self._answer = answer
             self._changed.notify_all()
 
+    def _paid(self, event: EndEvent | None, finish: Finish) -> Paid:
+        """Return what was called for this answer; of one that is stopped meanwhile it is not known, unless all of it is free."""
+        counted = self._account.paid
+        if event and not counted.calls:  # made on this machine: it says itself what it used
+            counted = Paid(event.usage, event.cost_usd)
+        if self.is_free:
+            return replace(counted, cost_usd=0.0, estimated_usd=None)
+        return replace(counted, cost_usd=None, estimated_usd=None) if finish == "stopped" else counted
+
     def _closed(self, end: EndEvent, error: str) -> Answer:
         now, text = time.perf_counter(), self.text
-        cost_usd = 0.0 if self.is_free else end.cost_usd
-        if before := self.spent_before:
-            cost_usd = None if cost_usd is None or before.cost_usd is None else cost_usd + before.cost_usd
         return Answer(
             text=text,
             citations=self.citations,
             found=bool(text.strip()) and end.finish not in ("not_found", "refused"),
             model=end.model or self.model,
             finish=end.finish,
-            usage=_sum(before.usage, end.usage) if before else end.usage,
-            cost_usd=cost_usd,
+            usage=end.usage,
+            cost_usd=end.cost_usd,
             label=self.label,
             ttft_ms=(self._first_text - self._began) * 1000 if self._first_text is not None else None,
             duration_ms=(now - self._began) * 1000,
@@ -302,10 +315,3 @@ class AnswerStream:
     def _stand_in(self, end: EndEvent) -> str:
         """Return the sentence that names the model which answered in place of the chosen one."""
         return f"{self.model} failed, so {end.model} answered." if end.model not in ("", self.model) else ""
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    """Return what two calls used together."""
-    counts = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
-    total = {name: getattr(one, name) + getattr(other, name) for name in counts}
-    return Usage(**total, estimated=one.estimated or other.estimated)

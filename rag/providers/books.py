@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from rag.errors import RagError
+from rag.providers import accounts
 from rag.providers.adapter import Report
 from rag.providers.messages import Attempt, Cost
 from rag.providers.prices import FREE, NOT_BILLED, PriceBook, Tariff
@@ -106,15 +107,20 @@ class Books:
 
     async def open(self, entry: Entry) -> int:
         """Ask the budget, write the row and return its id. Cancelled meanwhile, the row is closed as stopped."""
+        accounts.begin()
         opening = asyncio.get_running_loop().run_in_executor(self._pool, self._open, entry)
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
             await self.settle(self._void(opening, entry), hurried=True)
             raise
+        except BaseException:  # of the budget or of the ledger: nothing is asked
+            accounts.end(None)
+            raise
 
     async def close(self, row: int, attempt: Attempt, *, items: int | None = None, cached: bool = False) -> None:
         """Close the row. A ledger that cannot be written does not cost the user the answer: it is logged."""
+        accounts.end(attempt)
         await asyncio.get_running_loop().run_in_executor(self._pool, self._close, row, attempt, items, cached)
 
     async def price(self, tariff: Tariff, model: str, usage: Usage) -> Cost:
@@ -138,6 +144,7 @@ class Books:
         try:
             row = await opening
         except RagError:
+            accounts.end(None)
             return
         await self.close(row, Attempt(entry.name, "stopped", cost=NOT_BILLED))
 

@@ -209,10 +209,16 @@ class Gateway:
         return make_config(name, kind, **more)
 
     def try_out(self, config: ProviderConfig, *, key: str = "", model: str = "", user: str = "") -> Trial:
-        """Make one small real call with a configuration that need not be kept yet. Raises nothing expected."""
+        """Make a small real call to each kind of model of a configuration that need not be kept yet. Raises nothing expected."""
         from rag.providers.trial import try_out
 
         return try_out(self, config, key=key, model=model, user=user)
+
+    def before_trying(self, config: ProviderConfig, *, key: str = "", model: str = "", user: str = "") -> str:
+        """Return what `try_out` will call and about what that costs, as a sentence; contacts nobody."""
+        from rag.providers.trial import before
+
+        return before(self, config, key=key, model=model, user=user)
 
     def routing(self, chosen: str, user: str = "") -> Routing:
         """Return the rule by which tasks go to small and large models, for somebody who chose PROVIDER/MODEL; contacts nobody."""
@@ -336,14 +342,8 @@ class Gateway:
     def _client(self, config: ProviderConfig, key: Key | None) -> Adapter:
         """Return the client of a provider for that key, made at its first use and kept while it is used."""
         secret = hashlib.sha256((key.value if key else "").encode()).hexdigest()
-        slot = (
-            config.name,
-            config.kind,
-            config.url,
-            str(config.first_byte_s),
-            str(sorted(config.windows.items())),
-            secret,
-        )
+        windows = str(sorted(config.windows.items()))
+        slot = (config.name, config.kind, config.url, str(config.first_byte_s), windows, secret)
         with self._lock:
             client = self._clients.get(slot)
             if client is None:

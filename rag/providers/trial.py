@@ -1,50 +1,69 @@
-"""Try a provider out before it is kept: one real call, the smallest there is, its cost said, and nothing stored unless it works."""
+"""Try a provider out before it is kept: the smallest real calls there are, one to each kind of model, what they cost said before and after."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from rag.errors import ProviderError, RagError
+from rag.errors import ProviderError, ProviderErrorKind, RagError
 from rag.providers import presets, prices
+from rag.providers.accounts import counting
 from rag.providers.adapter import Adapter
-from rag.providers.attempts import Job
+from rag.providers.attempts import Job, Route
 from rag.providers.config import ProviderConfig
 from rag.providers.embedding import RemoteEmbedder
 from rag.providers.gateway import Gateway, make_adapter, make_route
-from rag.providers.keys import Key
 from rag.providers.loop import finish, submit
 from rag.providers.messages import Message, ModelInfo, Request
 from rag.providers.offers import embedding_model
+from rag.providers.tokens import estimate, estimate_request
 from rag.providers.wording import SETTINGS
-from rag.types import Usage
+from rag.types import Paid, Usage
 
 ACTION: Final = "test"
 _QUESTION: Final = "Reply with the word ok."
 _OUTPUT_TOKENS: Final = 64  # enough for a model that thinks before it writes
+_HOPELESS: Final = ("auth", "quota", "network", "timeout")  # the provider's other models would meet the same
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of one model."""
+
+    model: str
+    ok: bool
+    sentence: str
+    is_embedding: bool = False
+    paid: Paid = field(default_factory=Paid)
+    duration_ms: float = 0.0
+    dimension: int = 0
+    """Of an embedding model that answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What became of a test call."""
+    """What became of a test."""
 
     ok: bool
+    """Whether every model that was tried answered, and one was."""
     sentence: str
     """For the screen: what answered, how fast and for how much, or what is wrong and what to do."""
-    model: str = ""
-    cost_usd: float | None = None
-    duration_ms: float = 0.0
+    tried: tuple[Tried, ...] = ()
     models: tuple[ModelInfo, ...] = ()
     """The provider's own list; empty when it has none."""
-    dimension: int = 0
-    """Of the embedding model, when one was tried."""
+
+    @property
+    def paid(self) -> Paid:
+        """What all of its calls took."""
+        return sum((each.paid for each in self.tried), Paid())
 
 
 def try_out(gateway: Gateway, config: ProviderConfig, *, key: str = "", model: str = "", user: str = "") -> Trial:
-    """Make one call with a configuration that need not be kept yet; `key` goes before any other. Raises nothing expected.
+    """Call one chat and one embedding model of a configuration that need not be kept yet; `key` goes before any other.
 
-    Without a model named anywhere, the first of the provider's own list is asked.
+    A `model` that is named is tried alone; without any named, the first of the provider's own list is. Raises nothing expected.
     """
     try:
         found = gateway.keys.remember(config, key, f"{user} (test)") if key else gateway.keys.find(config, user)
@@ -56,18 +75,43 @@ def try_out(gateway: Gateway, config: ProviderConfig, *, key: str = "", model: s
     try:
         adapter.prepare()
         listed = _listed(adapter)
-        chosen = (
-            model or config.default_model or next(iter(config.embedding_models), "") or (listed[0].id if listed else "")
-        )
+        chosen = _to_try(config, model) or [(each.id, False) for each in listed[:1]]
         if not chosen:
             return Trial(False, f"{config.name} lists no models; name one to try.")
-        if chosen in config.embedding_models and not model.strip() and not config.models:
-            return _try_embedding(gateway, config, chosen, adapter, found, listed)
-        return _try_chat(gateway, config, chosen, adapter, found, listed, user)
+        routes = [(make_route(config, name, adapter, found), is_embedding) for name, is_embedding in chosen]
+        tried = _in_turn(gateway, config, routes, user)
+        return Trial(all(each.ok for each in tried), " ".join(each.sentence for each in tried), tried, listed)
     except RagError as error:
         return Trial(False, str(error))
     finally:
         finish(adapter.close(), 5.0)
+
+
+def before(gateway: Gateway, config: ProviderConfig, *, key: str = "", model: str = "", user: str = "") -> str:
+    """Return what a test will call and about what that costs, as a sentence; contacts nobody."""
+    tariff = gateway.tariff(config, user)
+    if key:  # with one that is entered, an address of this machine may lead to a service that costs
+        tariff = replace(tariff, is_local=config.is_local and presets.preset(config.kind).is_local)
+    parts = []
+    for name, is_embedding in _to_try(config, model):
+        usage = Usage(estimate(_QUESTION)) if is_embedding else Usage(estimate_request(_request(name)), _OUTPUT_TOKENS)
+        usd = 0.0 if tariff.is_local else gateway.prices.cost(tariff, name, usage).estimated_usd
+        price = (
+            "at an unknown price" if usd is None else "free" if usd == 0 else f"at most about ${usd:.6f} (estimated)"
+        )
+        parts.append(f"the {'embedding' if is_embedding else 'chat'} model {config.name}/{name}, {price}")
+    if not parts:
+        return f"Test makes one small call to the first model that {config.name} lists; its price is said after."
+    return f"Test makes one small call to {'; and one to '.join(parts)}."
+
+
+def _to_try(config: ProviderConfig, model: str) -> list[tuple[str, bool]]:
+    """Return (model, whether it is an embedding model) of what is tried, as far as the configuration says."""
+    if name := model.strip():
+        return [(name, name in config.embedding_models and name not in config.models)]
+    chat = config.default_model or next(iter(config.models), "")
+    embedding = next(iter(config.embedding_models), "")
+    return [(name, is_embedding) for name, is_embedding in ((chat, False), (embedding, True)) if name]
 
 
 def _listed(adapter: Adapter) -> tuple[ModelInfo, ...]:
@@ -78,55 +122,61 @@ def _listed(adapter: Adapter) -> tuple[ModelInfo, ...]:
         return ()
 
 
-def _try_chat(
-    gateway: Gateway,
-    config: ProviderConfig,
-    model: str,
-    adapter: Adapter,
-    key: Key | None,
-    listed: tuple[ModelInfo, ...],
-    user: str,
-) -> Trial:
-    route = make_route(config, model, adapter, key)
-    request = Request(route.name, (Message("user", _QUESTION),), max_output_tokens=_OUTPUT_TOKENS)
-    result = gateway.runner.start(Job(request, (route,), ACTION, user)).wait()
-    speed = f"{result.duration_ms / 1000:.1f} s"
-    sentence = (
-        f"{route.name} answered within {speed}; the test cost {_money(result.cost.usd, result.cost.estimated_usd)}."
-    )
-    if day := prices.retirement(config.kind, model):
-        sentence = f"{sentence[:-1]}, but the model goes out of service on {day.isoformat()}; choose another."
-    return Trial(True, sentence, model, result.cost.usd, result.duration_ms, listed)
+def _in_turn(
+    gateway: Gateway, config: ProviderConfig, routes: Sequence[tuple[Route, bool]], user: str
+) -> tuple[Tried, ...]:
+    """Try one model after the other, up to a failure that the others would meet as well."""
+    tried: list[Tried] = []
+    for route, is_embedding in routes:
+        one, kind = _one(gateway, config, route, is_embedding, user)
+        tried.append(one)
+        if kind in _HOPELESS:
+            break
+    return tuple(tried)
 
 
-def _try_embedding(
-    gateway: Gateway,
-    config: ProviderConfig,
-    model: str,
-    adapter: Adapter,
-    key: Key | None,
-    listed: tuple[ModelInfo, ...],
-) -> Trial:
-    route = make_route(config, model, adapter, key)
-    began = time.monotonic()
-    embedder = RemoteEmbedder(gateway.runner, route, embedding_model(config, model), action=ACTION)
-    used: list[Usage] = []
-    (vector,) = embedder.embed_documents([_QUESTION], on_used=used.append)
-    ms = (time.monotonic() - began) * 1000
-    cost = gateway.prices.cost(route.tariff, model, Usage.total(used))
-    sentence = (
-        f"{route.name} answered within {ms / 1000:.1f} s with {len(vector)} numbers a vector; "
-        f"the test cost {_money(cost.usd, cost.estimated_usd)}."
-    )
-    return Trial(True, sentence, model, cost.usd, ms, listed, len(vector))
+def _one(
+    gateway: Gateway, config: ProviderConfig, route: Route, is_embedding: bool, user: str
+) -> tuple[Tried, ProviderErrorKind | None]:
+    """Call one model; return what became of it, and the kind of its failure."""
+    began, problem, kind, dimension = time.monotonic(), "", None, 0
+    with counting() as account:
+        try:
+            dimension = _embedded(gateway, config, route) if is_embedding else _answered(gateway, route, user)
+        except RagError as error:
+            problem, kind = str(error), error.kind if isinstance(error, ProviderError) else None
+    ms, paid = (time.monotonic() - began) * 1000, account.paid
+    made = f" with {dimension} numbers a vector" if dimension else ""
+    said = f"{route.name} answered within {ms / 1000:.1f} s{made}; the test cost {_money(paid)}."
+    if problem:
+        said = problem if paid.cost_usd == 0 else f"{problem} The test cost {_money(paid)}."
+    elif day := prices.retirement(config.kind, route.model):
+        said = f"{said[:-1]}, but the model goes out of service on {day.isoformat()}; choose another."
+    return Tried(route.model, not problem, said, is_embedding, paid, ms, dimension), kind
 
 
-def _money(usd: float | None, estimated: float | None) -> str:
-    if usd is not None:
-        return "nothing" if usd == 0 else f"${usd:.6f}"
+def _answered(gateway: Gateway, route: Route, user: str) -> int:
+    """Have a chat model answer; there is no dimension to tell. Raises `ProviderError`."""
+    gateway.runner.start(Job(_request(route.name), (route,), ACTION, user)).wait()
+    return 0
+
+
+def _embedded(gateway: Gateway, config: ProviderConfig, route: Route) -> int:
+    """Have an embedding model make a vector; return its dimension. Raises `ProviderError`."""
+    embedder = RemoteEmbedder(gateway.runner, route, embedding_model(config, route.model), action=ACTION)
+    return len(embedder.embed_query(_QUESTION))
+
+
+def _request(name: str) -> Request:
+    return Request(name, (Message("user", _QUESTION),), max_output_tokens=_OUTPUT_TOKENS)
+
+
+def _money(paid: Paid) -> str:
+    if paid.cost_usd is not None:
+        return "nothing" if paid.cost_usd == 0 else f"${paid.cost_usd:.6f}"
     return (
-        f"about ${estimated:.6f} (estimated)"
-        if estimated is not None
+        f"about ${paid.estimated_usd:.6f} (estimated)"
+        if paid.estimated_usd is not None
         else f"an unknown amount (no price; add one in {SETTINGS})"
     )
 

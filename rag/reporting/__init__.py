@@ -7,7 +7,7 @@ from rag.reporting.report import one_answer, report, report_name
 from rag.reporting.searched import Facts, about_collections
 from rag.reporting.sources import Source, by_marker, place_of, sources
 from rag.reporting.trees import Child, Node, as_html, el, plain, visible
-from rag.reporting.words import cost, duration, foreseen, pages_text, spent, tokens
+from rag.reporting.words import cost, duration, foreseen, pages_text, price, price_of, spent, tokens, total
 
 __all__ = [
     "Child",
@@ -31,11 +31,14 @@ __all__ = [
     "pages_text",
     "place_of",
     "plain",
+    "price",
+    "price_of",
     "report",
     "report_name",
     "sources",
     "spent",
     "tokens",
+    "total",
     "verbatim",
     "visible",
 ]

@@ -22,9 +22,19 @@ from rag.reporting.points import open_points, words_of
 from rag.reporting.searched import Facts, about_collections
 from rag.reporting.sources import Source, place_of, sources
 from rag.reporting.trees import Node, as_html, el, plain, visible
-from rag.reporting.words import cost, count, duration, pages_text, paid, tokens
+from rag.reporting.words import count, duration, pages_text, price, price_of, tokens, total
 from rag.store.conversations import Conversation, Turn
-from rag.types import Answer, CheckSummary, Citation, Fingerprint, SearchOptions, SearchResult, SecondCheck, TurnRecord
+from rag.types import (
+    Answer,
+    CheckSummary,
+    Citation,
+    Fingerprint,
+    Paid,
+    SearchOptions,
+    SearchResult,
+    SecondCheck,
+    TurnRecord,
+)
 
 if TYPE_CHECKING:
     from rag.workbench import Workbench
@@ -50,7 +60,7 @@ def report(bench: Workbench, conversation: Conversation, *, turn_id: str = "", a
     pictures = Pictures(bench)
     of_all, of_each = about_collections(bench, turns)
     body = as_html(
-        _head(turns, title, of_all, at or datetime.now(UTC)),
+        _head(bench, turns, title, of_all, at or datetime.now(UTC)),
         *(_turn(bench, turn, number, pictures, title, of_each[number - 1]) for number, turn in enumerate(turns, 1)),
         *_documents(turns),
         el("footer", "This file is complete in itself: nothing in it runs, and nothing is loaded from elsewhere."),
@@ -93,23 +103,26 @@ def _page(title: str, body: str) -> str:
 # --- the head -------------------------------------------------------------------------------------------------------
 
 
-def _head(turns: Sequence[Turn], title: str, about: Facts, at: datetime) -> Node:
+def _head(bench: Workbench, turns: Sequence[Turn], title: str, about: Facts, at: datetime) -> Node:
     asked = "Answer" if len(turns) == 1 else f"Conversation, {count(len(turns), 'question')}"
     return el(
         "header",
         el("p.kicker", f"{asked} · {at:%d %B %Y, %H:%M} UTC"),
         el("h1", visible(title, _TITLE_CHARACTERS)),
-        _facts(*about, ("Cost", _total(turns))),
+        _facts(*about, *_taken(bench, turns)),
     )
 
 
-def _total(turns: Sequence[Turn]) -> str:
-    costs = [0.0 if t.answer.cached else t.answer.cost_usd for t in turns if t.answer]
-    known = sum(c for c in costs if c is not None)
-    unknown = sum(c is None for c in costs)
-    if not unknown:
-        return cost(known)
-    return "unknown" if unknown == len(costs) else f"{cost(known)} and {count(unknown, 'answer')} of unknown cost"
+def _taken(bench: Workbench, turns: Sequence[Turn]) -> Iterator[tuple[str, str]]:
+    """Yield what all answers and second checks took together."""
+    answers = [turn.answer.paid for turn in turns if turn.answer]
+    records = [bench.turns.record(turn.stream_id) for turn in turns if turn.stream_id]
+    checks = [record.checked for record in records if record and record.checked.calls]
+    yield "Tokens", tokens(sum((*answers, *checks), Paid()).usage)
+    yield "Cost", total(answers, "answer")
+    if checks:
+        yield "Second checks", f"{total(checks, 'check')} more"
+        yield "Together", total([*answers, *checks], "part")
 
 
 def _facts(*pairs: tuple[str, str]) -> Node:
@@ -155,8 +168,10 @@ def _notices(answer: Answer) -> list[str]:
 def _about_answer(turn: Turn, answer: Answer, record: TurnRecord | None) -> Iterator[tuple[str, str]]:
     yield "Model", "none was asked" if answer.asked_nobody else visible(answer.model, 80)
     yield "Kind", answer.label if answer.found else ""
-    yield "Tokens", tokens(answer)
-    yield "Cost", paid(answer)
+    yield "Tokens", tokens(answer.usage)
+    yield "Cost", price_of(answer)
+    if record is not None and record.checked.calls:
+        yield "Second check", f"{price(record.checked)} more, {tokens(record.checked.usage)}"
     yield "Time", f"first words {duration(answer.ttft_ms)}, whole {duration(answer.duration_ms)}"
     yield "Asked", f"{turn.created_at:%d %b %Y, %H:%M} UTC"
     yield "Profile", visible(answer.profile, 80)
@@ -233,8 +248,7 @@ def _second(answer: Answer, found: SecondCheck | None) -> Iterator[Node]:
     """Yield what a second model said of the answer."""
     if found is None:
         return
-    paid_for = "cost unknown" if found.cost_usd is None else cost(found.cost_usd)
-    yield el("p.kicker", f"Second check by {visible(found.model, 80)}, {paid_for}: {found}.")
+    yield el("p.kicker", f"Second check by {visible(found.model, 80)}: {found}.")
     rows = [
         el("tr", el("td", words_of(answer, v.start, v.end)), el("td", visible(v.reason or v.verdict, 300)))
         for v in found.verdicts

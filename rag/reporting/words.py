@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rag.types import Answer
+from rag.types import Answer, Paid, Usage
 
 
 def cost(usd: float | None) -> str:
@@ -39,11 +39,35 @@ def foreseen(tokens: int, usd: float | None) -> str:
     return f"about {round(tokens, -2 if tokens >= 1000 else 0):,} tokens, {price}"
 
 
-def paid(answer: Answer) -> str:
-    """Return what an answer cost."""
-    if answer.cached:
-        return "from the cache, free"
-    return "unknown" if answer.cost_usd is None else cost(answer.cost_usd)
+def price(paid: Paid) -> str:
+    """Return what was paid: "$0.0042", "about $0.0042 (estimated)" or "unknown"."""
+    if paid.cost_usd is not None:
+        return cost(paid.cost_usd)
+    return "unknown" if paid.estimated_usd is None else f"about {cost(paid.estimated_usd)} (estimated)"
+
+
+def price_of(answer: Answer) -> str:
+    """Return what an answer cost, all that was called for it included."""
+    if not answer.cached:
+        return price(answer.paid)
+    return "from the cache, free" if answer.cost_usd == 0 else f"{price(answer.paid)}, the answer itself from the cache"
+
+
+def total(parts: Sequence[Paid], noun: str) -> str:
+    """Return what several answers or checks cost together; those of unknown cost are counted beside the sum, never in it as $0.
+
+    >>> total([Paid(cost_usd=0.5), Paid(cost_usd=None, estimated_usd=0.25), Paid(cost_usd=None)], "answer")
+    'about $0.7500 (partly estimated) and 1 answer of unknown cost'
+    """
+    counted = [part for part in parts if part.cost_usd is not None or part.estimated_usd is not None]
+    left = len(parts) - len(counted)
+    if parts and not counted:
+        return "unknown"
+    whole = sum(counted, Paid())
+    said = (
+        cost(whole.cost_usd) if whole.cost_usd is not None else f"about {cost(whole.estimated_usd)} (partly estimated)"
+    )
+    return said + (f" and {count(left, noun)} of unknown cost" if left else "")
 
 
 def duration(ms: float | None) -> str:
@@ -67,9 +91,8 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def tokens(answer: Answer) -> str:
-    """Return the tokens of an answer, said to be estimated where they are; empty when none were used."""
-    used = answer.usage
+def tokens(used: Usage) -> str:
+    """Return the tokens of calls, said to be estimated where they are; empty when none were used."""
     if not used.input_tokens and not used.output_tokens:
         return ""
     about = "about " if used.estimated else ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rag.providers.accounts import counting
 from rag.providers.base import Vectors
 from rag.retrieval.batch import search_many
 from rag.retrieval.calibration import calibrate_threshold, calibration_size, index_recall
@@ -42,5 +44,6 @@ def search(
     when somebody looks at them. `vector` is the question's unit vector when it is known already. Raises `QuestionError`,
     `CollectionNotFoundError`, `FilterError` when no chunk passes the filters, and `ProviderError`.
     """
-    candidates = fetch_for(bench, question, collection=collection, options=options, vector=vector)
-    return with_contexts(bench, rank(candidates, options))
+    with counting() as account:
+        candidates = fetch_for(bench, question, collection=collection, options=options, vector=vector)
+    return replace(with_contexts(bench, rank(candidates, options)), paid=account.paid)

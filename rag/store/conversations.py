@@ -145,6 +145,13 @@ class Conversations:
                 here = (turns.c.id == new_id) & (turns.c.slot == row.slot)
                 connection.execute(sa.update(turns).where(here).values(position=row.position))
 
+    def give_up(self, new_id: str, old_id: str, answer: Answer) -> None:
+        """Delete an answer that went on with an older one in vain; that one counts again, as `answer`."""
+        body = _ANSWER.dump_python(answer, mode="json")
+        with self._writing() as connection:
+            connection.execute(sa.delete(turns).where(turns.c.id == new_id))
+            connection.execute(sa.update(turns).where(turns.c.id == old_id).values(is_kept=True, body=body))
+
     def put_record(self, turn_id: str, record: TurnRecord) -> None:
         """Keep how an answer came about, in place of what was kept of it before."""
         data = zlib.compress(_RECORD.dump_json(record))

@@ -83,6 +83,7 @@ from rag.types.search import (
 )
 from rag.types.stopping import Stop, never
 from rag.types.usage import (
+    Paid,
     Usage,
     UsageRecord,
     UsageStatus,
@@ -131,6 +132,7 @@ __all__ = [
     "Mode",
     "Outcome",
     "Page",
+    "Paid",
     "Parts",
     "Profile",
     "QuestionScore",

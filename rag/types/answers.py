@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from rag.types.search import Hit, SearchOptions
-from rag.types.usage import Usage
+from rag.types.usage import Paid, Usage
 
 Finish = Literal["complete", "stopped", "not_found", "length", "refused", "failed"]
 SentenceVerdict = Literal["supported", "partly", "not_found", "no_citation"]
@@ -151,7 +151,9 @@ class Answer:
     model: str
     finish: Finish
     usage: Usage
+    """Of all calls that were made for it, a rewriting of the question and attempts that failed included."""
     cost_usd: float | None
+    """Of all of them; None when that of any is unknown."""
     label: str = ""
     """Sentence that says what kind of answer this is, e.g. "Extracts, no AI-written answer"."""
     ttft_ms: float | None = None
@@ -167,23 +169,43 @@ class Answer:
     """Name of the profile that it was searched with; empty for the built-in settings."""
     steps: tuple[ResearchStep, ...] = ()
     """What the model did before it answered, when it was let search by itself."""
+    estimated_usd: float | None = None
+    """About what it cost where that is not known; None when it is, and when a call has no price."""
+    calls: int = 0
+    """Requests to providers that were made for it."""
 
     @property
     def asked_nobody(self) -> bool:
         """Whether nothing was found that a model could have been asked about, although one was chosen."""
-        used = self.usage.input_tokens or self.usage.output_tokens or self.cached or self.steps
-        return self.finish == "not_found" and not used and not self.model.startswith("local/")
+        return self.finish == "not_found" and not self.steps and not self.model.startswith("local/")
+
+    @property
+    def paid(self) -> Paid:
+        return Paid(self.usage, self.cost_usd, self.estimated_usd, self.calls)
+
+    def with_paid(self, paid: Paid) -> Answer:
+        """Return the answer with another account of what was taken for it."""
+        return replace(
+            self,
+            usage=paid.usage,
+            cost_usd=paid.cost_usd,
+            estimated_usd=paid.estimated_usd,
+            calls=paid.calls,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a chat model was given for an answer, word for word, and what was left out. It holds no key."""
+    """What a chat model was given for an answer, word for word, and what was left out. It holds no key.
+
+    Of several calls, as in a research, it is what the last one was given; each of them repeats what the ones before it were given.
+    """
 
     model: str
     """PROVIDER/MODEL that was asked."""
     system: str = field(repr=False)
     messages: tuple[tuple[str, str], ...] = field(repr=False)
-    """(role, text), oldest first; the last is the question with its excerpts."""
+    """(role, text), oldest first, with the question and its excerpts among them."""
     hits: tuple[Hit, ...] = field(default=(), repr=False)
     """Those whose excerpts were sent: the prompt's `[n]` is `hits[n - 1]`."""
     dropped_hits: tuple[Hit, ...] = field(default=(), repr=False)
@@ -194,6 +216,14 @@ class Sent:
     window_tokens: int = 0
     """What the model takes, prompt and answer together."""
     hidden_characters_removed: int = 0
+    declared: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """(name, JSON) of what went along beside the messages: tools that may be called, a schema of the answer."""
+    calls: tuple[int, ...] = ()
+    """How many of the messages each call was given, when there may be several."""
+    question_at: int = 0
+    """How many messages there are up to the question, itself counted; 0 is all of them."""
+    output_tokens: int = 0
+    """Kept for the answer; 0 where that was not kept with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +246,8 @@ class SecondCheck:
     """In the order of the text; a statement that it left out has none."""
     cost_usd: float | None
     usage: Usage
+    estimated_usd: float | None = None
+    """About what it cost where that is not known, as in `Answer`."""
 
     def __str__(self) -> str:
         """Return e.g. "11 of 12 statements stand"."""
@@ -239,6 +271,15 @@ class TurnRecord:
     """None when no chat model was asked."""
     second: SecondCheck | None = None
     """What a second model says of it; None when none was asked."""
+    checking: Paid = field(default_factory=Paid)
+    """What all second checks of it took together, those that failed or were stopped included."""
+
+    @property
+    def checked(self) -> Paid:
+        """What second checks of it took; where that was not kept, what the last one did."""
+        if self.checking.calls or self.second is None:
+            return self.checking
+        return Paid(self.second.usage, self.second.cost_usd, self.second.estimated_usd, 1)
 
 
 # Events of an answer stream, in the order in which they happen.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.types.documents import Chunk, Collection
+from rag.types.usage import Paid
 
 Mode = Literal["hybrid", "semantic", "keyword"]
 
@@ -173,6 +174,8 @@ class SearchResult:
     terms: tuple[str, ...]
     timings: dict[str, float]
     used_index: str
+    paid: Paid = field(default_factory=Paid)
+    """What a provider took for embedding the question."""
 
     def as_read(self) -> SearchResult:
         """Return the result as an answer reads it: each hit as one chunk with the text around it that the options ask for.

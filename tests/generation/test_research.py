@@ -127,6 +127,46 @@ def test_the_ledger_has_a_row_a_call_and_the_answer_their_sum(
 
 
 @pytest.mark.parametrize("wire", WIRES)
+def test_what_was_sent_holds_every_call(bench: rag.Workbench, server: FaultServer, wire: str) -> None:
+    """Each call is kept word for word, and once: the last one's messages, with how many of them each was given, and the tools."""
+    before = len(server.exchanges)
+    stream = begun(
+        bench, server, wire,
+        calls("search", "Let me look.", query="What did the swing bridge cost?"), calls("list_documents"), "11,300 pounds [2].",
+    )  # fmt: skip
+    stream.wait(30)
+    record = bench.turns.record(stream.id)
+    assert record and record.sent
+    sent, exchanges = record.sent, server.exchanges[before:]
+    assert (1, 3, 5) == sent.calls and 5 == len(sent.messages) and 3 == len(exchanges)
+    for upto, exchange in zip(sent.calls, exchanges, strict=True):
+        body = json.dumps(exchange.body, ensure_ascii=False).replace("\\\\", "\\")
+        texts = [sent.system, *(text for _, text in sent.messages[:upto])]
+        parts = [
+            line
+            for text in texts
+            for line in text.splitlines()
+            if line and not line.startswith(("search {", "list_documents {"))
+        ]
+        assert all(json.dumps(part, ensure_ascii=False)[1:-1] in body for part in parts)
+        assert all(json.dumps(text[:40], ensure_ascii=False)[1:-1] not in body for _, text in sent.messages[upto:])
+    assert ["user", "assistant", "tool", "assistant", "tool"] == [role for role, _ in sent.messages]
+    assert "search " in sent.messages[1][1] and "swing bridge" in sent.messages[2][1]
+    assert {"Tool search", "Tool read_pages", "Tool list_documents", "Tool compute"} == {
+        name for name, _ in sent.declared
+    }
+    assert {"harbour.txt", "bridge.txt"} <= {hit.document_name for hit in sent.hits}
+
+
+def test_nothing_counts_as_sent_that_was_not(bench: rag.Workbench, server: FaultServer) -> None:
+    """A research that is refused before its first call leaves no record of a prompt."""
+    stream = begun(bench, server, "open", "never", research_tokens=100)
+    assert "raise the limit" in stream.wait(30).error
+    record = bench.turns.record(stream.id)
+    assert record and record.sent is None
+
+
+@pytest.mark.parametrize("wire", WIRES)
 def test_a_model_that_never_answers_is_ended(bench: rag.Workbench, server: FaultServer, wire: str) -> None:
     """After its turns it may call nothing more; when it still does, a sentence says that there is no answer."""
     answer = researched(bench, server, wire, calls("search", query="bridge"), research_turns=4)

@@ -61,7 +61,10 @@ def wait_for(ready: Callable[[], bool]) -> None:
 def test_a_complete_answer() -> None:
     """The events come in order, the last one is the end, and the answer holds the whole text with its times and usage."""
     stream = AnswerStream("What happened?", model="local/test", label="A test").start(words)
-    assert list(stream) == [*(TextEvent(word) for word in WORDS), EndEvent("complete", Usage(output_tokens=4))]
+    assert list(stream) == [
+        *(TextEvent(word) for word in WORDS),
+        EndEvent("complete", Usage(output_tokens=4), cost_usd=0.0),
+    ]
     answer = stream.wait(5)
     assert (answer.text, answer.finish, answer.found) == ("It rained on Tuesday.", "complete", True)
     assert (answer.model, answer.label, answer.usage.output_tokens) == ("local/test", "A test", 4)

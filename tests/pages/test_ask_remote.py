@@ -148,6 +148,23 @@ def test_a_cut_off_answer_is_gone_on_with(page: Any, server: FaultServer) -> Non
     assert 1 == text.count("crane") and text.endswith("28 March [1].")
     assert all(text.startswith(f"[{c.marker}]", c.at) for c in whole.answer.citations)
     assert whole.answer.usage.input_tokens > half.answer.usage.input_tokens
+    page.test.session_state["ask.dialog"] = ("sent", whole.stream_id)
+    said = page.run().drawn("ask.sent")
+    assert (
+        "Request to go on" in said
+        and "Go on with the very next word" in said
+        and 1 == said.count("Excerpts and question")
+    )
+
+
+def test_going_on_in_vain_keeps_what_was_there(page: Any, server: FaultServer) -> None:
+    """The half answer stays in its place, can be gone on with again, and the sentence of the failure stands under it."""
+    page.bench.gateway.book.change("fault", models=("length;401", "ok", "401"))
+    server.replies["length;401"] = ["The gearbox of turbine 3 failed on 9 February [1]. The crane arri"]
+    (half,) = turns(ask(page, "fault/length;401"))
+    said = do(page, "go_on", half.stream_id, half.answer.model).drawn("ask.last")
+    assert "gearbox of turbine 3" in said and "could not be gone on with" in said and "rejected" in said
+    assert "Incomplete" in said and "Continue" in said and (half.stream_id,) == turns(page)[0].versions
 
 
 def test_what_was_sent_can_be_seen_after_a_restart(page: Any, server: FaultServer) -> None:

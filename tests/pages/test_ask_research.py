@@ -71,6 +71,12 @@ def test_the_steps_stand_with_the_answer_and_come_back(page: Any, server: FaultS
         assert "Research: 2 steps" in said
         assert "Searched for loss in MWh of turbine 3" in said and "not possible" in said
         assert "1 of 1 sentence" in said and "Researched in 3 calls" in said
+    page.test.session_state["ask.dialog"] = ("sent", stream.id)
+    said = page.run().drawn("ask.sent")
+    assert (
+        "called 3 times" in said and "Call 3 of 3" in said and "Result of a tool" in said and "Tool read_pages" in said
+    )
+    assert "search {" in said and "no document is called" in said.lower()
 
 
 def test_a_second_check_is_offered_and_its_marks_are_shown(page: Any, server: FaultServer) -> None:

@@ -56,6 +56,10 @@ def test_adding_makes_one_real_call_first(visit: Visit, server: FaultServer) -> 
 def test_a_test_keeps_nothing(visit: Visit, server: FaultServer) -> None:
     """Test says what answered and for how much, and lists the models; the provider is not added."""
     page = click(fill(visit("settings"), server.openai_url), "test")
+    assert any(
+        "chat model fault/ok, at an unknown price" in c.value.replace("\\", "").replace("\u2060", "")
+        for c in page.test.caption
+    )
     assert any("fault/ok answered" in b.value.replace("\\", "").replace("\u2060", "") for b in page.test.success)
     assert () == page.bench.gateway.book.all()
 

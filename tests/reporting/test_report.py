@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import rag
 from rag.reporting.trees import as_html, el, visible
 from rag.store.conversations import Conversation, Turn
-from rag.types import Answer, GenerateOptions, Upload, Usage
+from rag.types import Answer, GenerateOptions, Paid, Upload, Usage
 from tests.faultserver import FaultServer
 from tests.pages.test_safe_text import HOSTILE
 
@@ -213,14 +213,15 @@ def test_a_document_that_is_gone_is_quoted_without_a_picture(tmp_path: Path, sam
 
 def test_an_unknown_cost_is_never_nothing() -> None:
     """The head says how much of the cost is not known."""
-    from rag.reporting.report import _total
 
-    def turn(usd: float | None) -> Turn:
-        return Turn("q", Answer("a", (), True, "x/y", "complete", Usage(), usd), "complete", "1", WRITTEN)
+    def told(*paid: Paid) -> str:
+        return rag.reporting.total(paid, "answer")
 
-    assert "$0.0120 and 1 answer of unknown cost" == _total([turn(0.012), turn(None)])
-    assert "unknown" == _total([turn(None)])
-    assert "$0.00" == _total([turn(0.0)])
+    known, about, unknown = Paid(cost_usd=0.012), Paid(cost_usd=None, estimated_usd=0.5), Paid(cost_usd=None)
+    assert "$0.0120 and 1 answer of unknown cost" == told(known, unknown)
+    assert "unknown" == told(unknown)
+    assert "$0.00" == told(Paid())
+    assert "about $0.5120 (partly estimated) and 1 answer of unknown cost" == told(known, about, unknown)
 
 
 def test_the_fingerprint_is_of_what_was_searched(bench: rag.Workbench) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from rag.providers.gateway import Gateway
 from rag.providers.keys import Keys
 from rag.providers.masking import Private, mask
 from rag.providers.messages import Message, Request
-from rag.providers.trial import try_out
+from rag.providers.trial import before, try_out
 from rag.providers.vault import KeyFileError, Vault, keyring_is_usable
 from rag.store.responses import Responses
 from tests.faultserver import FaultServer
@@ -390,13 +391,63 @@ def test_a_trial_says_what_is_wrong(gateway: Gateway, server: FaultServer) -> No
 def test_a_trial_without_a_model_takes_the_first_on_the_list(gateway: Gateway, server: FaultServer) -> None:
     """A local server is added by its address alone, and costs nothing."""
     trial = try_out(gateway, make_config("lab", "openai", base_url=server.openai_url))
-    assert ("ok", 0.0) == (trial.model, trial.cost_usd) and "the test cost nothing" in trial.sentence
+    assert [("ok", 0.0)] == [
+        (t.model, t.paid.cost_usd) for t in trial.tried
+    ] and "the test cost nothing" in trial.sentence
 
 
 def test_an_embedding_provider_is_tried_with_a_vector(gateway: Gateway, server: FaultServer) -> None:
     """Its dimension is told, to be kept with it."""
     config = make_config("vec", "openai", base_url=server.openai_url, embedding_models={"ok": 0})
-    assert 8 == try_out(gateway, config).dimension
+    assert [8] == [tried.dimension for tried in try_out(gateway, config).tried]
+
+
+def test_both_kinds_of_models_are_tried_each_at_its_price(gateway: Gateway, server: FaultServer) -> None:
+    """What each will cost is said before and what it did after; a dimension that has to be asked for is part of it; unknown is said."""
+    config = replace(
+        make_config(
+            "lab", "openai", base_url=server.openai_url, models=("ok",), embedding_models={"vec": 0, "other": 0}
+        ),
+        prices={"ok": {"input": 1.0, "output": 2.0}, "vec": {"input": 5.0}},
+    )
+    said = before(gateway, config, key=KEY)
+    assert "chat model lab/ok, at most about $0.000" in said and "embedding model lab/vec, at most about $0.000" in said
+    assert not server.exchanges
+    trial = try_out(gateway, config, key=KEY)
+    assert trial.ok and [("ok", False), ("vec", True)] == [(t.model, t.is_embedding) for t in trial.tried]
+    rows = gateway.runner.books._recorder.rows  # type: ignore[attr-defined]
+    for tried in trial.tried:
+        own = [row for row in rows if row.model == tried.model]
+        assert (
+            own
+            and tried.paid.cost_usd == pytest.approx(sum(row.cost_usd for row in own))
+            and tried.paid.calls == len(own)
+        )
+        assert f"the test cost ${tried.paid.cost_usd:.6f}." in tried.sentence and tried.paid.cost_usd
+    assert "with 8 numbers a vector" in trial.sentence and trial.paid.cost_usd == pytest.approx(
+        sum(row.cost_usd for row in rows)
+    )
+
+
+def test_a_trial_without_a_price_or_a_count_says_so(gateway: Gateway, server: FaultServer) -> None:
+    """No price is an unknown amount before and after, of an embedding model too; tokens that nobody reported are an estimate."""
+    bare = make_config("lab", "openai", base_url=server.openai_url, models=("ok",), embedding_models={"vec": 0})
+    assert 2 == before(gateway, bare, key=KEY).count("at an unknown price")
+    trial = try_out(gateway, bare, key=KEY)
+    assert 2 == trial.sentence.count("an unknown amount") and trial.paid.cost_usd is None
+    priced = replace(bare, models=(), embedding_models={"vec?usage=none": 8}, prices={"vec?usage=none": {"input": 5.0}})
+    trial = try_out(gateway, priced, key=KEY)
+    assert "(estimated)" in trial.sentence and trial.paid.cost_usd is None and trial.paid.estimated_usd
+
+
+def test_a_chat_model_that_fails_hides_no_embedding_model(gateway: Gateway, server: FaultServer) -> None:
+    """Both are told; what the others would meet as well, such as a rejected key, is told once."""
+    config = make_config("lab", "openai", base_url=server.openai_url, models=("missing",), embedding_models={"vec": 8})
+    trial = try_out(gateway, config, key=KEY)
+    assert not trial.ok and [False, True] == [tried.ok for tried in trial.tried]
+    assert "no model missing" in trial.sentence and "lab/vec answered" in trial.sentence
+    config = make_config("lab", "openai", base_url=server.openai_url, models=("401",), embedding_models={"vec": 8})
+    assert 1 == len(try_out(gateway, config, key=KEY).tried)
 
 
 # --- the gateway ---

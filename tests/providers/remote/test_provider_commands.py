@@ -54,7 +54,9 @@ def test_add_list_test_remove(run: Run, server: FaultServer, tmp_path: Path) -> 
     (model,) = added["models"]
     assert ("lab/gpt-6-sol", True, 1_050_000) == (model["name"], model["default"], model["context_window"])
     assert "in 2, out 10" in model["price"]
-    tried = json.loads(run("test", "lab", "--json").stdout)
+    ran = run("test", "lab", "--json")
+    tried = json.loads(ran.stdout)
+    assert "chat model lab/gpt-6-sol, at most about $0.000" in ran.stderr
     with rag.open_workbench(tmp_path, read_only=True) as bench:
         (row,) = bench.ledger.records()
     assert ("test", "lab", "gpt-6-sol", "ok") == (row.action, row.provider, row.model, row.status)
