@@ -59,7 +59,8 @@ def filled(data: Path, provider: FaultServer) -> dict[int, str]:
         long.wait(60)
         for number in range(2, TURNS + 1):
             turn_id = f"{number:032x}"
-            bench.turns.begin_turn(long.conversation_id or "", turn_id, f"Question {number}: {QUESTION}")
+            question = f"Question {number}: {QUESTION}"
+            bench.turns.begin_turn(long.conversation_id or "", turn_id, question, collection=bench.collection())
             bench.turns.save_turn(turn_id, replace(answer, duration_ms=1000.0 + number), "complete")
             if record is not None:
                 bench.turns.put_record(turn_id, record)

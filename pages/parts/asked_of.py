@@ -31,7 +31,7 @@ def told(turns: Sequence[Turn]) -> dict[str, str]:
 def notice(conversation: Conversation | None, target: Collection, slot: DeltaGenerator) -> None:
     """Say where the next question goes when it is not where the one before went, and offer to go back there."""
     last = conversation.turns[-1] if conversation and conversation.turns else None
-    if last is None or target.name == last.collection:
+    if last is None or last.collection in ("", target.name):
         return
     was, now = visible(last.collection, 60), visible(target.name, 60)
     sentence = f"This conversation was asked of {was}. The next question goes to {now}, the collection that is chosen in the sidebar."
