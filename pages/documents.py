@@ -147,7 +147,7 @@ def _table(bench: Workbench, target: Collection, documents: list[DocumentInfo]) 
     rows = [
         {
             "Document": visible(d.name), "Pages": d.pages or None, "Chunks": here.get(d.id), "Size": shared.size(d.size_bytes),
-            "Tags": visible(", ".join(d.tags)), "Added": d.added_at, "Collections": visible(", ".join(d.collections)), "Notes": visible(" ".join(d.warnings)),
+            "Tags": visible(", ".join(d.tags)), "Added": shared.by_our_clock(d.added_at), "Collections": visible(", ".join(d.collections)), "Notes": visible(" ".join(d.warnings)),
         }
         for d in documents
     ]  # fmt: skip

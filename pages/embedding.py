@@ -63,7 +63,7 @@ def _overview(known: list[Collection]) -> None:
         {
             "Collection": visible(c.name), "Embedding model": c.embedding_model or KEYWORDS_ONLY,
             "Chunk size": c.options.chunk_size_tokens, "Overlap": c.options.overlap_tokens, "Documents": c.documents,
-            "Chunks": c.chunks, "Threshold": round(c.similarity_threshold, 2), "Threshold from": embedding_models.origin(c), "Made": c.created_at,
+            "Chunks": c.chunks, "Threshold": round(c.similarity_threshold, 2), "Threshold from": embedding_models.origin(c), "Made": shared.by_our_clock(c.created_at),
         }
         for c in known
     ]  # fmt: skip

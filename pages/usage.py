@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import altair as alt
@@ -70,15 +70,23 @@ def _headline(by_day: list[dict[str, Any]]) -> None:
 def _by_day(by_day: list[dict[str, Any]]) -> None:
     st.subheader("Calls by day")
     data = pd.DataFrame(
-        [{"day": t["day"], "calls": t["calls"], "tokens": t["input_tokens"] + t["output_tokens"]} for t in by_day]
-    )
+        [
+            {
+                "day": t["day"], "Day": f"{date.fromisoformat(t['day']):%d %b %Y}", "calls": t["calls"],
+                "tokens": t["input_tokens"] + t["output_tokens"],
+            }
+            for t in by_day
+        ]
+    )  # fmt: skip
+    # A day without a time is read as midnight UTC: only drawn in UTC as well it is the same day west of Greenwich.
+    axis = alt.Axis(format="%d %b", labelAngle=0, tickCount="day")
     chart = (
         alt.Chart(data)
         .mark_bar(size=22, cornerRadiusTopLeft=3, cornerRadiusTopRight=3)
         .encode(
-            x=alt.X("day:T", title=None, axis=alt.Axis(format="%d %b", labelAngle=0, tickCount="day")),
+            x=alt.X("day:T", title=None, scale=alt.Scale(type="utc"), axis=axis),
             y=alt.Y("calls:Q", title=None, axis=alt.Axis(tickMinStep=1)),
-            tooltip=["day:T", "calls:Q", alt.Tooltip("tokens:Q", format=",")],
+            tooltip=["Day:N", "calls:Q", alt.Tooltip("tokens:Q", format=",")],
         )
         .properties(height=230)
     )
@@ -116,7 +124,7 @@ def _calls(records: list[UsageRecord]) -> None:
     st.subheader("Single calls")
     rows = [
         {
-            "When": r.at, "Action": r.action, "Model": visible(f"{r.provider}/{r.model}"), "Status": r.status, "Texts": r.items,
+            "When": shared.by_our_clock(r.at), "Action": r.action, "Model": visible(f"{r.provider}/{r.model}"), "Status": r.status, "Texts": r.items,
             "Tokens read": r.usage.input_tokens, "Tokens written": r.usage.output_tokens, "Estimated": r.usage.estimated,
             "First words": shared.duration(r.ttft_ms), "Took": shared.duration(r.duration_ms), "Cost": shared.cost(r.cost_usd),
             "Price from": "your price" if r.price_source == "override" else r.price_source,

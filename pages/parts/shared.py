@@ -155,6 +155,11 @@ def moment(at: datetime) -> str:
     return f"{here.day} {here:%b}{year}, {here:%H:%M}"
 
 
+def by_our_clock(at: datetime) -> datetime:
+    """Return a time by the clock of this machine, for tables: they show any other as UTC, and a time without a zone as it stands."""
+    return at.astimezone().replace(tzinfo=None)
+
+
 def empty_state(title: str, *sentences: str, key: str) -> None:
     """Say that there is nothing yet and what to do next."""
     draw(el("div.empty", el("h3", title), *(el("p", s) for s in sentences)), key=key)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+import pandas as pd
 import pytest
 
 Visit = Callable[..., Any]
@@ -87,6 +90,34 @@ def test_a_deleted_collection_leaves_its_documents(visit_with_samples: Visit) ->
 
 
 # --- usage and settings ---
+
+
+@pytest.fixture
+def western(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clock is eight hours behind UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/Los_Angeles")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def test_days_and_times_are_those_of_this_machine(western: None, visit_with_samples: Visit) -> None:
+    """Three o'clock at night in UTC is the evening before on the west coast: in every table, in the totals, and in the bars."""
+    page = visit_with_samples("usage")
+    with page.bench.catalog.engine.execution_options(writes=True).begin() as connection:
+        for table, column in (("usage", "at"), ("documents", "added_at"), ("collections", "created_at")):
+            connection.exec_driver_sql(f"UPDATE {table} SET {column} = '2026-01-20T03:00:00+00:00'")
+    evening = pd.Timestamp(2026, 1, 19, 19, 0)
+    page.run()
+    assert {evening} == set(page.test.dataframe[1].value["When"])
+    (chart,) = page.test.get("vega_lite_chart")
+    spec = json.loads(chart.proto.spec)
+    assert ({"type": "utc"}, "Day") == (spec["encoding"]["x"]["scale"], spec["encoding"]["tooltip"][0]["field"])
+    page.test.session_state["usage.by"] = "day"
+    assert ["2026-01-19"] == list(page.run().test.dataframe[0].value["Day"])
+    assert {evening} == set(page.go("documents").test.dataframe[0].value["Added"])
+    assert {evening} == set(page.go("embedding").test.dataframe[0].value["Made"])
 
 
 def test_usage_is_empty_until_a_model_was_called(visit: Visit) -> None:
