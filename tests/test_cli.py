@@ -198,6 +198,31 @@ def test_a_bad_file_leaves_the_others_in(run: Run, tmp_path: Path) -> None:
     assert "bad.pdf" in done.stderr
 
 
+def test_doctor_says_what_it_did_not_look_at(filled: Run, data: Path) -> None:
+    """Beside the process that owns the folder the index stays closed: no figure stands for it, and not that all agrees."""
+    with rag.open_workbench(data):
+        said, row = filled("doctor").stdout, json.loads(filled("doctor", "--json").stdout)["collections"][0]
+    assert "The index was not looked at" in said and "indexed" not in said and "Everything agrees" not in said
+    assert row["chunks"] == row["vectors"] > 0 and row["indexed"] is None
+
+
+def test_the_reason_of_a_failure_is_said_once(run: Run, tmp_path: Path) -> None:
+    """On stderr; the list on stdout names the file, and counts read as English."""
+    (tmp_path / "good.txt").write_text("The lighthouse keeper counted forty-one ships that night.", encoding="utf-8")
+    done = run("ingest", str(tmp_path / "gone.txt"), str(tmp_path / "good.txt"), "--data", str(tmp_path / "data"))
+    assert ["failed   gone.txt", "added    good.txt  1 chunk"] == done.stdout.splitlines()
+    assert f"rag: {tmp_path}/gone.txt does not exist; check the path.\n" == done.stderr
+
+
+def test_a_path_that_no_system_takes_is_one_bad_file(run: Run, tmp_path: Path) -> None:
+    """A name that is too long, a folder that is missing: listed with a sentence each, and the good file is in."""
+    (tmp_path / "good.txt").write_text("The lighthouse keeper counted forty-one ships that night.", encoding="utf-8")
+    paths = [str(tmp_path / name) for name in ("n" * 300 + ".txt", "missing/folder", "good.txt")]
+    done = run("ingest", *paths, "--data", str(tmp_path / "data"), "--json")
+    assert ["failed", "failed", "added"] == [f["status"] for f in json.loads(done.stdout)["files"]]
+    assert 3 == done.returncode and "cannot be read (File name too long)" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -205,6 +230,10 @@ def test_a_bad_file_leaves_the_others_in(run: Run, tmp_path: Path) -> None:
         (("search", "", "--json"), 1),
         (("search", "x", "--top-k", "0"), 2),
         (("search", "x", "--mode", "psychic"), 2),
+        (("search", "x", "--threshold", "nan"), 2),
+        (("search", "x", "--pages", "9-3"), 2),
+        (("eval", "x", "--weight", "nan"), 2),
+        (("ingest", "README.md", "--collection", ""), 1),
         (("ask", "x", "--collection", "no-such"), 1),
         (("nonsense",), 2),
         (("search",), 2),

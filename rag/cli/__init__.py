@@ -112,7 +112,7 @@ def ingest(paths: tuple[Path, ...], collection: str | None, data: Path | None, a
 
 
 def _collection_made(bench: rag.Workbench, name: str | None) -> str | None:
-    if name and name not in {c.name for c in bench.catalog.collections()}:
+    if name is not None and name not in {c.name for c in bench.catalog.collections()}:
         bench.create_collection(name)
     return name
 
@@ -146,6 +146,7 @@ def _follow(job: Job[Any]) -> None:
                 click.echo(f"\r\x1b[K{text[:100]}", nl=False, err=True)
     except KeyboardInterrupt:
         job.stop()
+        click.echo("\nStopping; what is finished is kept …", err=True)
         job.wait()
     if shown:
         click.echo("\r\x1b[K", nl=False, err=True)
@@ -252,9 +253,11 @@ def usage(data: Path | None, as_json: bool) -> None:
 def doctor(repair: bool, data: Path | None, as_json: bool) -> None:
     """Check catalog, index and models."""
     with _opened(data, repair) as bench:
-        found = rag.doctor(bench, repair=repair)
+        found, is_owner = rag.doctor(bench, repair=repair), not bench.read_only
     if as_json:
         collections = [{**{k: getattr(c, k) for k in c.__slots__}, "ok": c.ok} for c in found.collections]
+        if not is_owner:  # nobody but the owner looks into the index
+            collections = [{**c, "indexed": None} for c in collections]
         print_json(
             {
                 "data_dir": found.data_dir,
@@ -266,7 +269,7 @@ def doctor(repair: bool, data: Path | None, as_json: bool) -> None:
             }
         )
     else:
-        print_diagnosis(found)
+        print_diagnosis(found, looked_at_index=is_owner)
     if not found.ok:
         raise RagError("Problems were found; run `rag doctor --repair`, or see each line for what to do.")
 

@@ -12,6 +12,7 @@ import click
 
 import rag
 from rag import RagError
+from rag.cli.searching import Share
 from rag.cli.show import print_json
 from rag.types import QuestionSet, SearchOptions
 
@@ -26,11 +27,9 @@ _QUERIES, _QRELS = "queries.jsonl", "qrels.jsonl"
 @click.argument("question_set")
 @click.option("--collection", metavar="NAME", help="Collection to search; the default one when not given.")
 @click.option("--mode", type=click.Choice(["hybrid", "semantic", "keyword"]), default="hybrid", show_default=True)
-@click.option("--threshold", type=click.FloatRange(0, 1), help="Keep hits with at least this match score.")
+@click.option("--threshold", type=Share(), help="Keep hits with at least this match score.")
 @click.option("--top-k", type=click.IntRange(1, 200), default=10, show_default=True, help="At most N hits.")
-@click.option(
-    "--weight", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share of the semantic side."
-)
+@click.option("--weight", type=Share(), default=0.5, show_default=True, help="Share of the semantic side.")
 @click.option("--data", type=click.Path(path_type=Path), help="Data folder; else RAG_DATA_DIR, else data/workbench.")
 @click.option("--forget", is_flag=True, help="Do not keep the run; those of stored sets are kept for Experiments.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on stdout.")
@@ -60,7 +59,7 @@ def evaluate(
         if asked.id and not forget:
             rag.evaluation.keep_run(bench, found, asked, title=f"rag eval: {asked.name} on {target.name}")
     for problem in problems:
-        click.echo(f"rag: {problem}", err=True)
+        click.echo(f"rag: {problem.replace('; it is kept as a draft', '; it is not measured')}", err=True)
     if as_json:
         print_json(_evaluation_json(asked, found, advice, problems))
     else:

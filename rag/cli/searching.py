@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -33,9 +34,21 @@ class _Pages(click.ParamType[tuple[int | None, int | None]]):
             found = (int(first) if first else None, int(last) if last else None) if dash else (int(first), int(first))
         except ValueError:
             found = (None, None)
-        if found == (None, None) or 0 in found:
+        first_page, last_page = found
+        if found == (None, None) or 0 in found or (first_page and last_page and last_page < first_page):
             self.fail(f"{value!r} is no range of pages; give 7, 3-7, 3- or -7.", param, ctx)
         return found
+
+
+class Share(click.FloatRange):
+    """A number from 0 to 1; NaN, which every comparison lets pass, is none."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        found = super().convert(value, param, ctx)
+        return self.fail(f"{value} is not in the range 0<=x<=1.", param, ctx) if math.isnan(found) else found
 
 
 @dataclass(frozen=True)
@@ -85,9 +98,9 @@ def search_options(command: F) -> F:
 
 _OPTIONS = (
     click.option("--top-k", type=click.IntRange(1, 200), help="At most N hits; 6 when not given."),
-    click.option("--threshold", type=click.FloatRange(0, 1), help="Keep hits with at least this match score."),
+    click.option("--threshold", type=Share(), help="Keep hits with at least this match score."),
     click.option("--mode", type=_MODES, help="hybrid when not given."),
-    click.option("--weight", type=click.FloatRange(0, 1), help="Share of the semantic side; 0.5 when not given."),
+    click.option("--weight", type=Share(), help="Share of the semantic side; 0.5 when not given."),
     click.option("--exact", is_flag=True, help="Compare with every vector rather than through the index."),
     click.option("--collection", metavar="NAME", help="Collection to search; the default one when not given."),
     click.option("--document", "documents", multiple=True, metavar="NAME", help="Only this document; repeatable."),

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def print_report(report: IngestReport, as_json: bool) -> None:
     for f in report.files:
         if f.status in ("failed", "empty"):
-            click.echo(f"rag: {f.path or f.name}: {f.message}", err=True)
+            where = "" if f.path and f.message.startswith(f.path) else f"{f.path or f.name}: "
+            click.echo(f"rag: {where}{f.message}", err=True)
     if as_json:
         print_json(
             {
@@ -31,8 +32,9 @@ def print_report(report: IngestReport, as_json: bool) -> None:
         )
         return
     for f in report.files:
-        detail = f"{f.chunks} chunks" + (f", {f.pages} pages" if f.pages else "") if f.chunks else f.message
-        click.echo(f"{f.status:9}{f.name}  {detail}")
+        counted = ((f.chunks, "chunk"), (f.pages, "page"))
+        detail = ", ".join(f"{n:,} {noun}{'' if n == 1 else 's'}" for n, noun in counted if n)
+        click.echo(f"{f.status:9}{f.name}  {detail}".rstrip())  # why a file failed stands on stderr
         for warning in f.warnings:
             click.echo(f"         {warning}")
 
@@ -173,14 +175,17 @@ def record_json(r: Any) -> dict[str, Any]:
     return {**row, "at": r.at.isoformat(), **{key: getattr(r.usage, key) for key in r.usage.__slots__}}
 
 
-def print_diagnosis(found: Any) -> None:
+def print_diagnosis(found: Any, *, looked_at_index: bool) -> None:
     click.echo(f"Data folder {found.data_dir}")
     for line in (*found.catalog, *found.models, *found.repaired):
         click.echo(f"  {line}")
     for c in found.collections:
         state = "ok" if c.ok else "; ".join(c.problems)
-        click.echo(f"  {c.collection}: {c.chunks} chunks, {c.vectors} vectors, {c.indexed} indexed: {state}")
-    if found.ok:
+        indexed = f", {c.indexed} indexed" if looked_at_index else ""
+        click.echo(f"  {c.collection}: {c.chunks} chunks, {c.vectors} vectors{indexed}: {state}")
+    if not looked_at_index:
+        click.echo("The index was not looked at: another process has the folder.")
+    elif found.ok:
         click.echo("Everything agrees.")
 
 

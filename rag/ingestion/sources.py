@@ -17,7 +17,7 @@ def expand(files: Iterable[Upload | Path | str]) -> Iterator[Upload | Path]:
     for item in files:
         if isinstance(item, Upload):
             yield item
-        elif Path(item).is_dir():
+        elif os.path.isdir(item):  # `Path.is_dir` raises for a name that is too long
             yield from _below(Path(item))
         else:
             yield Path(item)
@@ -43,7 +43,9 @@ def load(path: Path, limit_bytes: int) -> Upload:
     except FileNotFoundError:
         raise DocumentError(f"{path} does not exist; check the path.") from None
     except OSError as error:
-        raise UnreadableDocumentError(f"{path} cannot be read ({error.strerror}); check its permissions.") from error
+        raise UnreadableDocumentError(
+            f"{path} cannot be read ({error.strerror}); check its path and permissions."
+        ) from error
 
 
 def too_large(name: str, limit_bytes: int) -> str:

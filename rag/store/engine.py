@@ -5,6 +5,7 @@ Every failure of the database, on whichever connection, leaves here as a `StoreE
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ BUSY_TIMEOUT_S = 5.0
 PAGE_BYTES = 8192
 """Five vectors of 384 numbers fill a page of this size; of the default 4096 bytes they waste a quarter."""
 _CACHE_KIB = 16 * 1024
+_LEAST_FREE_BYTES = 64 * 1024
 
 
 def connect(path: Path) -> Engine:
@@ -85,11 +87,22 @@ def store_error(path: Path, error: Exception) -> StoreError:
         return damaged(path, str(error))
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreInUseError(f"The catalog {path} was locked by another program for too long; try again in a moment.")
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path.parent)):
         return StoreError(f"The disk of {path.parent} is full, nothing was changed; free some space and try again.")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return StoreError(f"The catalog {path} cannot be opened for writing; check the permissions of {path.parent}.")
+        return StoreError(
+            f"The catalog {path} cannot be opened for writing, which searching and asking need as well (calls are counted); "
+            f"check the permissions of {path.parent}, or copy it to where you may write."
+        )
     return StoreError(f"The catalog {path} could not be used ({error}); check the disk, then run `rag doctor`.")
+
+
+def _is_full(folder: Path) -> bool:
+    """Tell whether there is no room left for what SQLite needs beside the catalog even to read it."""
+    try:
+        return shutil.disk_usage(folder).free < _LEAST_FREE_BYTES
+    except OSError:
+        return False
 
 
 def damaged(path: Path, reason: str) -> StoreDamagedError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -64,6 +65,17 @@ def test_reading_before_anything_was_ingested_says_what_to_do(tmp_path: Path) ->
     with pytest.raises(StoreError, match="run `rag ingest` first"):
         Catalog.open(tmp_path / "none" / "catalog.sqlite3", read_only=True)
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_disk_without_room_is_said_to_be_full(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite cannot even read then, and calls it an I/O error; with room left it stays one."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    room = shutil.disk_usage(path.parent)
+    monkeypatch.setattr("rag.store.engine.shutil.disk_usage", lambda _: room._replace(free=0))
+    assert "is full, nothing was changed" in str(engines.store_error(path, error))
+    monkeypatch.setattr("rag.store.engine.shutil.disk_usage", lambda _: room._replace(free=2**30))
+    assert "disk I/O error" in str(engines.store_error(path, error))
 
 
 def test_a_reader_may_only_add_usage(path: Path) -> None:
