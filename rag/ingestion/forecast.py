@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rag.errors import RagError, StoreError
 from rag.ingestion.intake import preview
-from rag.ingestion.measuring import EmbeddingEstimate, estimate_texts, measures_threshold
+from rag.ingestion.measuring import EmbeddingEstimate, estimate_texts, measuring_size
 from rag.ingestion.reporting import Reporter, Silent
 from rag.ingestion.sources import expand, load
 from rag.types import Collection, Upload
@@ -25,8 +25,6 @@ def estimate_ingest(
 
     What measures the threshold of a collection that has only its model's default is part of both. Files that cannot go in count nothing: `ingest` tells them. Raises `ProviderError` and `StoreError`.
     """
-    import rag
-
     report = report or Silent()
     items = list(expand(files))
     report.begin(len(items), "files", "Reading")
@@ -45,10 +43,10 @@ def estimate_ingest(
         except Exception:
             log.exception("a file could not be estimated")
         report.advance()
-    measuring = 0
-    if chunks and collection.threshold_from == "default" and measures_threshold(collection.embedding_model, "default"):
-        measuring, spent = rag.retrieval.calibration_size(collection.chunks + chunks)
-        tokens += spent
+    measuring = spent = 0
+    if chunks and collection.threshold_from == "default":
+        measuring, spent = measuring_size(collection.embedding_model, "default", collection.chunks + chunks)
+    tokens += spent
     return EmbeddingEstimate(tokens, bench.likely_usd(collection.embedding_model, tokens, 0), measuring)
 
 

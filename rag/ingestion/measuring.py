@@ -40,8 +40,6 @@ def estimate_embedding(
     What measures the threshold of the collection, a new one or the one that they go `into`, is part of both. Texts that this model
     embedded before cost nothing and are counted all the same. Raises `ProviderError` for a model that is not set up.
     """
-    import rag
-
     wanted = set(document_ids)
     documents = [d for d in bench.catalog.documents() if d.id in wanted]
     characters = sum(d.characters for d in documents)
@@ -50,11 +48,9 @@ def estimate_embedding(
     read = sum(len(text) for text in texts)
     fresh = (options.chunk_size_tokens - options.overlap_tokens) / options.chunk_size_tokens
     tokens = round(sum(estimate(text) for text in texts) / read * characters / fresh) if read else 0
-    measuring = 0
-    if measures_threshold(embedding_model, into.threshold_from if into else "default"):
-        chunks = round(tokens / options.chunk_size_tokens) + (into.chunks if into else 0)
-        measuring, spent = rag.retrieval.calibration_size(chunks)
-        tokens += spent
+    chunks = round(tokens / options.chunk_size_tokens) + (into.chunks if into else 0)
+    measuring, spent = measuring_size(embedding_model, into.threshold_from if into else "default", chunks)
+    tokens += spent
     return EmbeddingEstimate(tokens, bench.likely_usd(embedding_model, tokens, 0), measuring)
 
 
@@ -70,6 +66,13 @@ def measures_threshold(embedding_model: str, origin: ThresholdOrigin) -> bool:
     The local model's own is known from labelled questions, and the user's stays.
     """
     return bool(embedding_model) and not embedding_model.startswith("local/") and origin != "user"
+
+
+def measuring_size(embedding_model: str, origin: ThresholdOrigin, chunks: int) -> tuple[int, int]:
+    """Return about how many texts and tokens are embedded to measure the threshold of so many chunks; none where it is not measured."""
+    import rag
+
+    return rag.retrieval.calibration_size(chunks) if measures_threshold(embedding_model, origin) else (0, 0)
 
 
 def measure_threshold(bench: Workbench, collection: Collection, report: Reporter, *, again: bool = True) -> None:
