@@ -120,11 +120,15 @@ def _sum(t: dict[str, Any]) -> str:
     return shared.cost(t["cost_usd"]) + (f" + {t['unknown_costs']} unknown" if t["unknown_costs"] else "")
 
 
+def _status(record: UsageRecord) -> str:
+    return "interrupted" if record.error_kind == "interrupted" else record.status
+
+
 def _calls(records: list[UsageRecord]) -> None:
     st.subheader("Single calls")
     rows = [
         {
-            "When": r.at, "Action": r.action, "Model": visible(f"{r.provider}/{r.model}"), "Status": r.status, "Texts": r.items,
+            "When": r.at, "Action": r.action, "Model": visible(f"{r.provider}/{r.model}"), "Status": _status(r), "Texts": r.items,
             "Tokens read": r.usage.input_tokens, "Tokens written": r.usage.output_tokens, "Estimated": r.usage.estimated,
             "First words": shared.duration(r.ttft_ms), "Took": shared.duration(r.duration_ms), "Cost": shared.cost(r.cost_usd),
             "Price from": "your price" if r.price_source == "override" else r.price_source,
