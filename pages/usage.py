@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,9 +10,11 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+import rag
 from pages.parts import budgets, shared
 from pages.parts.safe_text import visible
 from rag import Workbench
+from rag.types import Paid
 
 if TYPE_CHECKING:
     from rag.types import UsageRecord
@@ -55,17 +58,22 @@ def _since(period: str) -> datetime | None:
 
 
 def _headline(by_day: list[dict[str, Any]]) -> None:
-    unknown = sum(t["unknown_costs"] for t in by_day)
     estimated = sum(t["estimated"] for t in by_day)
-    known = [t["cost_usd"] for t in by_day if t["cost_usd"] is not None]
+    whole = {name: _added(t[name] for t in by_day) for name in ("cost_usd", "estimated_usd", "uncounted")}
     shared.facts(
-        ("cost", (shared.cost(sum(known)) if known else "unknown") + (f" + {shared.count(unknown, 'unknown call')}" if unknown and known else "")),
+        ("cost", rag.reporting.summed(whole)),
         ("calls", f"{sum(t['calls'] for t in by_day):,}"),
         ("tokens read", f"{sum(t['input_tokens'] for t in by_day):,}"),
         ("tokens written", f"{sum(t['output_tokens'] for t in by_day):,}"),
         *((("estimated", shared.count(estimated, "call")),) if estimated else ()),
         key="usage.facts",
     )  # fmt: skip
+
+
+def _added(values: Iterable[float | None]) -> float | None:
+    """Return the sum of what is known; None when nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def _by_day(by_day: list[dict[str, Any]]) -> None:
@@ -95,7 +103,7 @@ def _totals(bench: Workbench, since: datetime | None) -> None:
     rows = [
         {
             by.capitalize(): visible(str(t[by])), "Calls": t["calls"], "Texts": t["items"],
-            "Tokens read": t["input_tokens"], "Tokens written": t["output_tokens"], "Cost": _sum(t),
+            "Tokens read": t["input_tokens"], "Tokens written": t["output_tokens"], "Cost": rag.reporting.summed(t),
         }
         for t in bench.ledger.totals(by, since)
     ]  # fmt: skip
@@ -113,11 +121,9 @@ def _table(rows: list[dict[str, Any]], key: str, most_px: int) -> None:
     )
 
 
-def _sum(t: dict[str, Any]) -> str:
-    """Return the known cost; calls of unknown cost are named beside it."""
-    if t["cost_usd"] is None:
-        return "unknown"
-    return shared.cost(t["cost_usd"]) + (f" + {t['unknown_costs']} unknown" if t["unknown_costs"] else "")
+def _cost(record: UsageRecord) -> str:
+    about = record.estimated_cost_usd if record.cost_usd is None else None
+    return rag.reporting.price(Paid(record.usage, record.cost_usd, about))
 
 
 def _status(record: UsageRecord) -> str:
@@ -130,7 +136,7 @@ def _calls(records: list[UsageRecord]) -> None:
         {
             "When": r.at, "Action": r.action, "Model": visible(f"{r.provider}/{r.model}"), "Status": _status(r), "Texts": r.items,
             "Tokens read": r.usage.input_tokens, "Tokens written": r.usage.output_tokens, "Estimated": r.usage.estimated,
-            "First words": shared.duration(r.ttft_ms), "Took": shared.duration(r.duration_ms), "Cost": shared.cost(r.cost_usd),
+            "First words": shared.duration(r.ttft_ms), "Took": shared.duration(r.duration_ms), "Cost": _cost(r),
             "Price from": "your price" if r.price_source == "override" else r.price_source,
         }
         for r in records

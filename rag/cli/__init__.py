@@ -216,10 +216,9 @@ def usage(data: Path | None, as_json: bool) -> None:
             return
         warnings = bench.budgets.warnings()
     for row in totals:
-        cost = "cost unknown" if row["cost_usd"] is None else f"${row['cost_usd']:.4f}"
-        click.echo(
-            f"{row['model']:40} {row['calls']:6} calls  {row['input_tokens']:10} in  {row['output_tokens']:8} out  {cost}"
-        )
+        about = "~" if row["estimated"] else " "
+        used = f"{about}{row['input_tokens']:10} in  {row['output_tokens']:8} out"
+        click.echo(f"{row['model']:40} {row['calls']:6} calls {used}  cost {rag.reporting.summed(row)}")
     for warning in warnings:
         click.echo(warning, err=True)
     if not totals:

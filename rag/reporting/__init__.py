@@ -6,7 +6,7 @@ from rag.reporting.points import open_points
 from rag.reporting.report import one_answer, report, report_name
 from rag.reporting.sources import Source, by_marker, place_of, sources
 from rag.reporting.trees import Child, Node, as_html, el, plain, visible
-from rag.reporting.words import cost, duration, pages_text, price, price_of, tokens, total
+from rag.reporting.words import cost, duration, pages_text, price, price_of, summed, tokens, total
 
 __all__ = [
     "Child",
@@ -32,6 +32,7 @@ __all__ = [
     "report",
     "report_name",
     "sources",
+    "summed",
     "tokens",
     "total",
     "verbatim",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rag.types import Answer, Paid, Usage
 
@@ -45,6 +46,20 @@ def total(parts: Sequence[Paid], noun: str) -> str:
         cost(whole.cost_usd) if whole.cost_usd is not None else f"about {cost(whole.estimated_usd)} (partly estimated)"
     )
     return said + (f" and {count(left, noun)} of unknown cost" if left else "")
+
+
+def summed(row: Mapping[str, Any]) -> str:
+    """Return the cost of a row of `Ledger.totals`: what is known, what is estimated beside it, and how many calls are in neither.
+
+    >>> summed({"cost_usd": 0.5, "estimated_usd": 0.25, "unknown_costs": 3, "uncounted": 2})
+    '$0.5000 + about $0.2500 (estimated) + 2 unknown'
+    """
+    parts = [] if row["cost_usd"] is None else [cost(row["cost_usd"])]
+    if row["estimated_usd"] is not None:
+        parts.append(f"about {cost(row['estimated_usd'])} (estimated)")
+    if row["uncounted"]:
+        parts.append(f"{row['uncounted']:,} unknown" if parts else "unknown")
+    return " + ".join(parts)
 
 
 def duration(ms: float | None) -> str:

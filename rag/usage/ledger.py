@@ -205,7 +205,8 @@ class Ledger:
 
         Each has the key that is named by `by` (the day as 2026-11-20 in local time, the model as PROVIDER/MODEL), calls, items,
         input_tokens, output_tokens, cost_usd (the sum of the known costs, None when none is), unknown_costs (calls that are
-        not in that sum) and estimated (calls whose tokens are estimates).
+        not in that sum), estimated_usd (about what those of them cost that have a price, None when none has), uncounted (those
+        without one) and estimated (calls whose tokens are estimates).
         """
         keys: dict[By, sa.ColumnElement[Any]] = {
             "day": sa.func.date(_usage.c.at, "localtime"),
@@ -252,13 +253,15 @@ class Ledger:
 
 
 def _sums(key: sa.Label[Any]) -> sa.Select[*tuple[Any, ...]]:
-    total = sa.func.sum
+    total, likely, unknown = sa.func.sum, _usage.c.estimated_cost_usd, _usage.c.cost_usd.is_(None)
     return sa.select(
         key,
         sa.func.count().label("calls"),
         *(total(_usage.c[name]).label(name) for name in ("items", "input_tokens", "output_tokens")),
         total(_usage.c.cost_usd).label("cost_usd"),  # NULL when no cost is known
-        total(sa.case((_usage.c.cost_usd.is_(None), 1), else_=0)).label("unknown_costs"),
+        total(sa.case((unknown, 1), else_=0)).label("unknown_costs"),
+        total(sa.case((unknown, likely), else_=None)).label("estimated_usd"),
+        total(sa.case((unknown & likely.is_(None), 1), else_=0)).label("uncounted"),
         total(sa.case((_usage.c.estimated, 1), else_=0)).label("estimated"),
     ).group_by(key)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import StoppedError
+from rag.reporting import summed
 from rag.store.catalog import Catalog
 from rag.types import Usage
 from rag.usage.ledger import Ledger
@@ -92,9 +93,13 @@ def test_totals_by_model_add_up(ledger: Ledger) -> None:
 
     assert {
         "model": "acme/a", "calls": 3, "items": 3, "input_tokens": 30, "output_tokens": 3, "cost_usd": 0.5,
-        "unknown_costs": 1, "estimated": 1,
+        "unknown_costs": 1, "estimated_usd": None, "uncounted": 1, "estimated": 1,
     } == a  # fmt: skip
     assert ("acme/b", None, 1) == (b["model"], b["cost_usd"], b["unknown_costs"])
+    ledger.start("ask", "acme", "b", estimated_cost_usd=0.25)
+    (b,) = (t for t in ledger.totals("model") if t["model"] == "acme/b")
+    assert (None, 2, 0.25, 1) == (b["cost_usd"], b["unknown_costs"], b["estimated_usd"], b["uncounted"])
+    assert ("$0.5000 + 1 unknown", "about $0.2500 (estimated) + 1 unknown") == (summed(a), summed(b))
 
 
 def test_totals_by_day_and_action(ledger: Ledger) -> None:
