@@ -13,6 +13,7 @@ import rag
 from pages.parts import budgets, shared
 from pages.parts.safe_text import visible
 from rag import Workbench
+from rag.types import Paid
 
 if TYPE_CHECKING:
     from rag.types import UsageRecord
@@ -120,13 +121,22 @@ def _table(rows: list[dict[str, Any]], key: str, most_px: int) -> None:
     )
 
 
+def _cost(record: UsageRecord) -> str:
+    about = record.estimated_cost_usd if record.cost_usd is None else None
+    return rag.reporting.price(Paid(record.usage, record.cost_usd, about))
+
+
+def _status(record: UsageRecord) -> str:
+    return "interrupted" if record.error_kind == "interrupted" else record.status
+
+
 def _calls(records: list[UsageRecord]) -> None:
     st.subheader("Single calls")
     rows = [
         {
-            "When": shared.by_our_clock(r.at), "Action": r.action, "Model": visible(f"{r.provider}/{r.model}"), "Status": r.status, "Texts": r.items,
+            "When": shared.by_our_clock(r.at), "Action": r.action, "Model": visible(f"{r.provider}/{r.model}"), "Status": _status(r), "Texts": r.items,
             "Tokens read": r.usage.input_tokens, "Tokens written": r.usage.output_tokens, "Estimated": r.usage.estimated,
-            "First words": shared.duration(r.ttft_ms), "Took": shared.duration(r.duration_ms), "Cost": shared.cost(r.cost_usd),
+            "First words": shared.duration(r.ttft_ms), "Took": shared.duration(r.duration_ms), "Cost": _cost(r),
             "Price from": "your price" if r.price_source == "override" else r.price_source,
         }
         for r in records

@@ -11,7 +11,6 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,6 +29,7 @@ from rag.providers import masking, tokens
 from rag.providers.base import Embedder
 from rag.recent import Recent
 from rag.settings import Settings
+from rag.store.callers import Caller, living_rows
 from rag.store.catalog import Catalog
 from rag.store.conversations import Conversations
 from rag.store.feedback import Feedback
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LONGEST_CALL = timedelta(hours=1)  # a call that began earlier and has not ended was cut off by a crash
 _PROMPT_KEY = "prompt_delimiter_seed"
 _TITLE_CHARACTERS = 120
 CATALOG_FILE = "catalog.sqlite3"
@@ -83,7 +82,8 @@ class Workbench:
     def __init__(self, settings: Settings, catalog: Catalog, lock: DataLock | None) -> None:
         self.settings = settings
         self.catalog = catalog
-        self.ledger = Ledger(catalog.engine)
+        self._caller = None if lock else Caller(settings.data_dir)
+        self.ledger = Ledger(catalog.engine, on_begin=self._caller.note) if self._caller else Ledger(catalog.engine)
         self.budgets = Budgets(self.ledger, catalog)
         self.jobs = Jobs()
         self.answers: Recent[str, Any] = Recent(200, may_forget=lambda stream: bool(stream.done))
@@ -118,7 +118,7 @@ class Workbench:
         lock.acquire()
         try:
             bench = cls(settings, Catalog.open(path), lock)
-            bench.ledger.close_interrupted(datetime.now(UTC) - _LONGEST_CALL)
+            bench.ledger.close_interrupted(lambda: living_rows(settings.data_dir))
             if not bench.catalog.setting(_PROMPT_KEY):
                 bench.catalog.set_setting(_PROMPT_KEY, secrets.token_hex(16))
             return bench
@@ -135,6 +135,8 @@ class Workbench:
         if self.index_owner:
             self.index_owner.close()
         self.catalog.close()
+        if self._caller is not None:
+            self._caller.close()
         if self._lock is not None:
             self._lock.release()
 

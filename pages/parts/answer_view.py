@@ -60,7 +60,7 @@ def figures(run: Run) -> Node:
     made = [el("div.fact", el("span.name", name), el("span.value", value), el("span.range", about)) for name, value, about in (
         ("Correct answers", *_share(info, "correct")), ("Supported sentences", *_share(info, "supported")),
         ("A correct answer costs", _price(info, "correct_usd"), _cost_note(info)),
-        ("All answers", _price(info, "answers_usd"), f"{_price(info, 'answer_usd')} an answer"),
+        ("All answers", _all(info), f"{_price(info, 'answer_usd')} an answer"),
         ("Time an answer", duration(costs.get("answer_ms")), "from the question to its end"),
     )]  # fmt: skip
     counts = {
@@ -98,6 +98,12 @@ def _price(info: RunInfo, name: str) -> str:
         usd = info.costs[name]
         return "free" if usd == 0 else cost(usd)
     return "unknown" if info.costs.get("unknown_costs") else "–"
+
+
+def _all(info: RunInfo) -> str:
+    """Return what all answers cost; those of unknown price are counted beside the sum."""
+    unknown = int(info.costs.get("unknown_costs", 0))
+    return _price(info, "answers_usd") + (f" + {unknown} unknown" if unknown and "answers_usd" in info.costs else "")
 
 
 def _cost_note(info: RunInfo) -> str:

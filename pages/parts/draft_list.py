@@ -104,6 +104,7 @@ def _job(job: Job[Any]) -> None:
             parts.append(f"{found.without_place} without a place, because the quote does not stand in the document")
         if found.known:
             parts.append(f"{found.known} that the set has already were left out")
+        parts.append(f"cost {rag.reporting.price(found.paid)}")
         say("success" if found.questions else "info", f"{', '.join(parts)}.")
     job_view.put_away(job)
 

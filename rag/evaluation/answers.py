@@ -357,19 +357,23 @@ def answered_info(info: RunInfo, scores: Sequence[QuestionScore]) -> RunInfo:
     """Return the run's head with the figures and costs of the answers that it has."""
     done = [score.answer for score in scores if score.answer is not None and score.answer.verdict != "failed"]
     figures = {name: mean_figure(np.array([s.values.get(name, np.nan) for s in scores])) for name in ANSWER_MEASURES}
-    costs = {name: value for name, value in info.costs.items() if name not in _ANSWER_COSTS} | _costs(done)
+    given = [score.answer for score in scores if score.answer is not None]
+    costs = {name: value for name, value in info.costs.items() if name not in _ANSWER_COSTS} | _costs(given)
     return replace(info, figures={**info.figures, **figures}, costs=costs, pending=len(scores) - len(done))
 
 
 _ANSWER_COSTS = ("answers_usd", "answer_usd", "correct_usd", "unknown_costs", "cached", "answer_ms")
 
 
-def _costs(done: Sequence[AnswerScore]) -> dict[str, float]:
-    """Return what the answers cost. One from the cache was paid before: it says nothing of the price of an answer."""
-    asked = [answer for answer in done if not answer.cached]
+def _costs(given: Sequence[AnswerScore]) -> dict[str, float]:
+    """Return what the answers cost, those that failed included: their price has to be borne by the correct ones.
+
+    One from the cache was paid before: it says nothing of the price of an answer.
+    """
+    asked = [answer for answer in given if not answer.cached]
     known = [answer.cost_usd for answer in asked if answer.cost_usd is not None]
-    made = {"unknown_costs": float(len(asked) - len(known)), "cached": float(len(done) - len(asked))}
-    took = [answer.duration_ms for answer in asked if answer.duration_ms is not None]
+    made = {"unknown_costs": float(len(asked) - len(known)), "cached": float(len(given) - len(asked))}
+    took = [answer.duration_ms for answer in asked if answer.verdict != "failed" and answer.duration_ms is not None]
     if took:
         made["answer_ms"] = float(np.mean(took))
     if not known:

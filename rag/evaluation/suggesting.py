@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import QuestionSetError
 from rag.evaluation.quotes import locate
 from rag.jobs import Job
+from rag.providers.accounts import Account, counting
 from rag.providers.messages import Message, Request
 from rag.store.question_sets import QuestionSets, new_question
-from rag.types import Chunk, Collection, Evidence, LabelledQuestion
+from rag.types import Chunk, Collection, Evidence, LabelledQuestion, Paid
 
 if TYPE_CHECKING:
     from rag.workbench import Workbench
@@ -82,6 +83,8 @@ class Suggested:
     known: int
     """Suggestions left out because the set has the question already."""
     stopped: bool = False
+    paid: Paid = field(default_factory=Paid)
+    """What the calls took."""
 
 
 def plan_suggestions(
@@ -119,17 +122,21 @@ def start_suggestions(bench: Workbench, set_id: str, plan: SuggestionPlan, *, us
     def work(job: Job[Suggested]) -> Suggested:
         job.begin(len(plan.chunk_ids), "excerpts", f"{plan.model} reads")
         made: list[LabelledQuestion] = []
-        known = 0
+        known, account = 0, Account()
         for at in range(0, len(plan.chunk_ids), AT_A_TIME):
             if job.stopping():
                 break
             ids = plan.chunk_ids[at : at + AT_A_TIME]
             found = bench.catalog.chunks(ids)
-            fresh, repeated = _new(sets, set_id, _asked(bench, plan, [found[i] for i in ids if i in found], user))
+            with counting(account):
+                made_now = _asked(bench, plan, [found[i] for i in ids if i in found], user)
+            fresh, repeated = _new(sets, set_id, made_now)
             sets.add(set_id, fresh)
             made, known = [*made, *fresh], known + repeated
             job.advance(len(ids))
-        return Suggested(tuple(made), sum(not q.evidence for q in made), known, stopped=job.stopping())
+        return Suggested(
+            tuple(made), sum(not q.evidence for q in made), known, stopped=job.stopping(), paid=account.paid
+        )
 
     return bench.jobs.start("suggest", title, work, subject=set_id)
 

@@ -18,13 +18,15 @@ from rag.errors import StoreError, StoreInUseError
 if sys.platform == "win32":
     import msvcrt
 
-    def _take(file: IO[str]) -> None:
+    def take(file: IO[str]) -> None:
+        """Lock an open file; the kernel frees it with the process. Raises `OSError` when somebody else holds it."""
         file.seek(_FAR)
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
 
-    def _take(file: IO[str]) -> None:
+    def take(file: IO[str]) -> None:
+        """Lock an open file; the kernel frees it with the process. Raises `OSError` when somebody else holds it."""
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
@@ -53,7 +55,7 @@ class DataLock:
                 f"The data folder {self.path.parent} cannot be used ({error.strerror}); choose another with RAG_DATA_DIR or --data."
             ) from error
         try:
-            _take(file)
+            take(file)
         except OSError as error:
             owner = _owner(file)
             file.close()

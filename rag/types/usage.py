@@ -100,4 +100,4 @@ class UsageRecord:
     """The price at the time of the call."""
     request_id: str = ""
     error_kind: str = ""
-    """`ProviderError.kind` of a failed call."""
+    """`ProviderError.kind` of a failed call; "interrupted" where the process ended before the call did."""

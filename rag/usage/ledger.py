@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -20,6 +20,8 @@ from rag.errors import StoppedError
 from rag.types import Usage, UsageRecord, UsageStatus
 
 By = Literal["day", "model", "action"]
+INTERRUPTED: Final = "interrupted"
+"""`UsageRecord.error_kind` of a call whose process ended before it did."""
 
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 _COLUMNS = (
@@ -72,8 +74,9 @@ class Spent:
 class Ledger:
     """Usage rows behind `engine`, whose schema must hold the `usage` table."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, *, on_begin: Callable[[int], None] = lambda row: None) -> None:
+        """`on_begin` hears the id of each row before anybody else can see it."""
+        self._engine, self._on_begin = engine, on_begin
         self._admitting = threading.Lock()  # one at a time asks, for whoever asks reads through a second connection
 
     def start(
@@ -110,10 +113,15 @@ class Ledger:
         }
         if admit is None:
             with self._engine.begin() as connection:
-                return int(connection.execute(_INSERT, row).scalar_one())
+                return self._begun(connection, row)
         with self._admitting, self._engine.connect().execution_options(alone=True) as connection, connection.begin():
             admit()
-            return int(connection.execute(_INSERT, row).scalar_one())
+            return self._begun(connection, row)
+
+    def _begun(self, connection: sa.Connection, row: dict[str, Any]) -> int:
+        id = int(connection.execute(_INSERT, row).scalar_one())
+        self._on_begin(id)
+        return id
 
     def finish(
         self,
@@ -225,14 +233,23 @@ class Ledger:
             usd, estimated, uncounted = connection.execute(query).one()
         return Spent(usd or 0.0, estimated or 0.0, uncounted or 0)
 
-    def close_interrupted(self, before: datetime) -> int:
-        """Close rows begun before that time whose process ended in the middle of the call; return how many.
+    def close_interrupted(self, living: Callable[[], Collection[int]]) -> int:
+        """Close the rows of calls whose process ended in the middle of them, all that run but the `living`; return how many.
+
+        `living` is asked for the rows of other programs once it is known which rows there are: a call that begins meanwhile is left alone.
 
         What such a call used is not known, and stays so; its likely cost goes on counting as spent.
         """
-        interrupted = (_usage.c.status == "started") & (_usage.c.at < before.astimezone(UTC).isoformat())
-        with self._engine.begin() as connection:
-            return connection.execute(sa.update(_usage).where(interrupted).values(status="failed")).rowcount
+        started = sa.select(_usage.c.id).where(_usage.c.status == "started")
+        with self._engine.connect() as connection:
+            begun = set(connection.execute(started).scalars())
+        gone = begun.difference(living()) if begun else begun
+        closed = sa.update(_usage).where(_usage.c.id == sa.bindparam("row"), _usage.c.status == "started")
+        if gone:
+            with self._engine.begin() as connection:
+                values = closed.values(status="failed", error_kind=INTERRUPTED)
+                connection.execute(values, [{"row": row} for row in sorted(gone)])
+        return len(gone)
 
 
 def _sums(key: sa.Label[Any]) -> sa.Select[*tuple[Any, ...]]:

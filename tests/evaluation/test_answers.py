@@ -130,6 +130,16 @@ def test_an_unknown_price_stays_unknown(bench: Workbench, asked: QuestionSet, se
     assert 4 == costs["unknown_costs"] and "correct_usd" not in costs
 
 
+def test_what_failed_was_paid_for_as_well(bench: Workbench, asked: QuestionSet, server: FaultServer) -> None:
+    """An answer that broke off has an unknown price: it is counted beside the sum, and no price of a correct one is made up."""
+    server.replies["cut"] = [CITED]
+    job = start_answers(bench, asked, model="fault/cut")
+    job.wait(60)
+    run = Runs(bench.catalog.engine).get(job.subject)
+    assert verdicts(run).count("failed") == run.info.costs["unknown_costs"] > 0
+    assert "correct_usd" not in run.info.costs and "answer_ms" in run.info.costs
+
+
 def test_a_wrong_key_is_not_tried_for_every_question(bench: Workbench, asked: QuestionSet, server: FaultServer) -> None:
     """After some failures in a row the run ends with the provider's sentence, and can go on."""
     job = start_answers(bench, asked, model="fault/401")

@@ -52,6 +52,8 @@ def test_suggestions_are_drafts_with_their_place(bench: Workbench, empty: Questi
     job = start_suggestions(bench, empty.id, plan)
     assert job.wait(30) and job.result is not None, job.error
     assert (1, 0) == (job.result.without_place, job.result.known)
+    (row,) = [r for r in bench.ledger.records() if r.action == "suggest"]
+    assert (1, row.cost_usd, row.usage) == (job.result.paid.calls, job.result.paid.cost_usd, job.result.paid.usage)
     good, bad = QuestionSets(bench.catalog.engine).get("new").questions
     assert ("draft", "draft") == (good.label, bad.label) and () == bad.evidence and "does not stand there" in bad.note
     (piece,) = good.evidence

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import StoppedError
+from rag.reporting import spent
 from rag.store.catalog import Catalog
 from rag.types import Usage
 from rag.usage.ledger import Ledger
@@ -95,6 +96,10 @@ def test_totals_by_model_add_up(ledger: Ledger) -> None:
         "unknown_costs": 1, "estimated": 1, "estimated_usd": None, "unpriced": 1,
     } == a  # fmt: skip
     assert ("acme/b", None, 1) == (b["model"], b["cost_usd"], b["unknown_costs"])
+    ledger.start("ask", "acme", "b", estimated_cost_usd=0.25)
+    (b,) = (t for t in ledger.totals("model") if t["model"] == "acme/b")
+    assert (None, 2, 0.25, 1) == (b["cost_usd"], b["unknown_costs"], b["estimated_usd"], b["unpriced"])
+    assert ("$0.5000 + 1 call of unknown price", "about $0.2500 + 1 call of unknown price") == (spent([a]), spent([b]))
 
 
 def test_totals_tell_likely_costs_apart_from_unknown_ones(ledger: Ledger) -> None:
@@ -143,11 +148,24 @@ def test_measure_closes_the_row_however_the_call_ends(ledger: Ledger) -> None:
 
 def test_calls_that_a_crash_interrupted_can_be_closed(ledger: Ledger) -> None:
     """They stay of unknown cost; calls that run now are left alone."""
-    ledger.start("ask", "acme", "m")
-    assert 0 == ledger.close_interrupted(datetime.now(UTC) - timedelta(hours=1))
-    assert 1 == ledger.close_interrupted(datetime.now(UTC) + timedelta(hours=1))
-    (record,) = ledger.records()
-    assert ("failed", None) == (record.status, record.cost_usd)
+    gone, running = ledger.start("ask", "acme", "m"), ledger.start("ask", "acme", "m")
+    assert 0 == ledger.close_interrupted(lambda: {gone, running})
+    assert 1 == ledger.close_interrupted(lambda: {running})
+    kept, record = ledger.records()
+    assert ("failed", "interrupted", None) == (record.status, record.error_kind, record.cost_usd)
+    assert "started" == kept.status
+
+
+def test_a_call_that_begins_while_others_are_closed_is_left_alone(ledger: Ledger) -> None:
+    """Who is alive is asked after it is known which rows there are: a row that comes meanwhile is nobody's to close."""
+    ledger.start("ask", "acme", "gone")
+
+    def living() -> set[int]:
+        ledger.start("ask", "acme", "fresh")
+        return set()
+
+    assert 1 == ledger.close_interrupted(living)
+    assert {"gone": "failed", "fresh": "started"} == {r.model: r.status for r in ledger.records()}
 
 
 def test_threads_lose_no_row(ledger: Ledger) -> None:

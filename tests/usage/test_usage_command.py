@@ -26,6 +26,7 @@ def test_usage_tells_how_the_budgets_stand(tmp_path: Path) -> None:
         budget[key] for key in ("provider", "period", "limit_usd", "spent_usd", "uncounted")
     )
     said = CliRunner().invoke(cli, ["usage", "--data", str(tmp_path)])
+    assert "cost $0.9000 + 1 unknown" in said.stdout
     assert "90% of this month's budget for acme of $1.00 is used" in said.stderr
 
 
