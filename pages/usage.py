@@ -112,13 +112,18 @@ def _table(rows: list[dict[str, Any]], key: str, most_px: int) -> None:
     )
 
 
+def _cost(r: UsageRecord) -> str:
+    likely = r.estimated_cost_usd if r.cost_usd is None else None
+    return shared.cost(r.cost_usd) if likely is None else f"about {shared.cost(likely)}"
+
+
 def _calls(records: list[UsageRecord]) -> None:
     st.subheader("Single calls")
     rows = [
         {
             "When": r.at, "Action": r.action, "Model": visible(f"{r.provider}/{r.model}"), "Status": r.status, "Texts": r.items,
             "Tokens read": r.usage.input_tokens, "Tokens written": r.usage.output_tokens, "Estimated": r.usage.estimated,
-            "First words": shared.duration(r.ttft_ms), "Took": shared.duration(r.duration_ms), "Cost": shared.cost(r.cost_usd),
+            "First words": shared.duration(r.ttft_ms), "Took": shared.duration(r.duration_ms), "Cost": _cost(r),
             "Price from": "your price" if r.price_source == "override" else r.price_source,
         }
         for r in records
