@@ -31,7 +31,7 @@ def show(bench: Workbench) -> None:
     kept: dict[str, Any] = dict(bench.catalog.setting(_KEY, {}) or {})
     offered = [card.name for card in bench.gateway.models(user=visitor()) if not card.is_embedding and not card.problem]
     _switch(bench, kept, "is_on", "Small models for simple tasks, large ones for hard ones")
-    for column, (size, title) in zip(st.columns(2), _SIZES.items(), strict=True):
+    for column, (size, title) in zip(st.columns(2, vertical_alignment="bottom"), _SIZES.items(), strict=True):
         now = _OWN if size not in kept else kept[size] or _CHOSEN
         with column:
             _picker(bench, size, title, [_OWN, _CHOSEN, *offered], now)
@@ -42,7 +42,8 @@ def show(bench: Workbench) -> None:
             title, min_value=2, step=1000 if part == "long_tokens" else 1, key=f"routing.{part}", on_change=_keep, args=(bench,)
         )  # fmt: skip  # trusted: our own words
     _switch(bench, kept, "titles", "Let the small model write the title of a conversation")
-    for column, (task, title) in zip(st.columns(len(_TASKS)), _TASKS.items(), strict=True):
+    columns = st.columns(len(_TASKS), vertical_alignment="bottom")
+    for column, (task, title) in zip(columns, _TASKS.items(), strict=True):
         with column:
             _picker(bench, task, title, [_RULE, *offered], (kept.get("overrides") or {}).get(task, _RULE))
     draw(_table(routing), key="settings.routing")

@@ -144,6 +144,13 @@ def test_an_unknown_cost_is_never_shown_as_zero(visit_with_samples: Visit) -> No
     assert "$0.00 + 1 call of unknown price" in page.drawn("usage.facts")
     table = page.test.dataframe[0].value
     assert ["1 call of unknown price"] == table[table["Model"] == "somebody/unpriced"]["Cost"].tolist()
+    row = page.bench.ledger.start("ask", "somebody", "guessed")
+    page.bench.ledger.finish(
+        row, status="ok", usage=Usage(9, estimated=True), cost_usd=None, price_source="list", estimated_cost_usd=0.25
+    )
+    page.run()
+    assert "$0.00 + about $0.2500 + 1 call of unknown price" in page.drawn("usage.facts")
+    assert ["about $0.2500", "unknown"] == page.test.dataframe[-1].value["Cost"].tolist()[:2]
 
 
 def test_totals_by_action_and_day(visit_with_samples: Visit) -> None:

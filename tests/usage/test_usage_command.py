@@ -26,7 +26,7 @@ def test_usage_tells_how_the_budgets_stand(tmp_path: Path) -> None:
         budget[key] for key in ("provider", "period", "limit_usd", "spent_usd", "uncounted")
     )
     said = CliRunner().invoke(cli, ["usage", "--data", str(tmp_path)])
-    assert "cost $0.9000 + 1 unknown" in said.stdout
+    assert "$0.9000 + 1 call of unknown price" in said.stdout
     assert "90% of this month's budget for acme of $1.00 is used" in said.stderr
 
 
@@ -56,4 +56,5 @@ def test_an_answer_says_that_its_tokens_are_estimated(capsys: pytest.CaptureFixt
     for estimated in (True, False):
         print_citations(Answer("Yes.", (), True, "gw/m", "complete", Usage(1200, 7, estimated=estimated), None))
     said = capsys.readouterr().out
-    assert "(gw/m: about 1,200 in, 7 out, cost unknown)" in said and "(gw/m: 1,200 in, 7 out, cost unknown)" in said
+    assert "(gw/m: tokens about 1,200 in, 7 out; cost unknown)" in said
+    assert "(gw/m: tokens 1,200 in, 7 out; cost unknown)" in said
