@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import rag
-from rag.cli.providers import KINDS, provider
+from rag.cli import cli
+from rag.cli.providers import KINDS
 from rag.errors import ProviderError, RagError
 from rag.providers.policy import Timeouts
 from rag.providers.presets import PRESETS
@@ -32,7 +33,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr("rag.providers.gateway.Timeouts", unhurried)
 
     def invoke(*arguments: str, fails: bool = False) -> Result:
-        result = CliRunner().invoke(provider, [*arguments, "--data", str(tmp_path)])
+        result = CliRunner().invoke(cli, ["provider", *arguments, "--data", str(tmp_path)])
         assert fails == (result.exception is not None), result.output
         return result
 
