@@ -131,7 +131,9 @@ def _say_price(bench: rag.Workbench, paths: tuple[Path, ...], target: Collection
         click.echo(f"Nothing of this has to go to {model}.", err=True)
         return
     said = rag.reporting.foreseen(found.tokens, found.usd)
-    click.echo(f"The text goes to {model}: {said}. What it embedded before is not sent again.", err=True)
+    texts = found.measuring_texts
+    measuring = f", with about {texts} short texts that measure the threshold" if texts else ""
+    click.echo(f"The text goes to {model}{measuring}: {said}. What it embedded before is not sent again.", err=True)
 
 
 def _follow(job: Job[Any]) -> None:

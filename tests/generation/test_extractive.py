@@ -123,10 +123,10 @@ def test_every_question_leaves_one_row_in_the_ledger(library: Workbench) -> None
 
 
 def test_an_unknown_chat_model_ends_as_a_failed_answer(library: Workbench) -> None:
-    """A provider that is not set up fails the answer with a sentence that says how to add it; nothing was called, so there is no row."""
+    """A provider that is not set up fails the answer with a sentence that says how to add it; nothing was called, so there is no row and no cost."""
     before = len(library.ledger.records())
     answer = answer_to(library, QUESTIONS[0], model="acme/huge")
-    assert (answer.finish, answer.found, answer.cost_usd) == ("failed", False, None)
+    assert (answer.finish, answer.found, answer.cost_usd) == ("failed", False, 0.0)
     assert "acme" in answer.error and "rag provider add" in answer.error
     assert not [r for r in library.ledger.records()[: len(library.ledger.records()) - before] if r.provider == "acme"]
 

@@ -78,7 +78,7 @@ def agree(paid: Paid, rows: list[UsageRecord]) -> None:
 def test_a_follow_up_counts_its_rewriting(bench: rag.Workbench, server: FaultServer) -> None:
     """The call that put the question in a form to search for is part of what the turn cost, in the export and the report, too."""
     server.replies |= {"ok?a": [SAID], "small": ["When did the dredging of the harbour end?"]}
-    bench.catalog.set_setting("routing", {"small": "open/small"})
+    bench.catalog.set_setting("routing", {"small": "open/small", "titles": False})
     talk = str(asked(bench, "ok?a").conversation_id)
     before = last_row(bench)
     answer = asked(bench, "ok?a", "And when did it end?", talk).wait()
@@ -99,7 +99,7 @@ def test_a_paid_rewriting_is_not_free_because_the_answer_is(bench: rag.Workbench
     """A model of this machine that answers, or an answer that nobody had to be asked for, makes the rewriting no cheaper."""
     bench.gateway.book.add(bench.gateway.configure("mine", "vllm", base_url=server.openai_url))
     server.replies |= {"ok?mine": [SAID], "small": ["How do I renew a British passport?"]}
-    bench.catalog.set_setting("routing", {"small": "open/small"})
+    bench.catalog.set_setting("routing", {"small": "open/small", "titles": False})
     first = rag.ask(bench, QUESTION, generate_options=GenerateOptions(model="mine/ok?mine"))
     assert 0.0 == first.wait(30).cost_usd
     before = last_row(bench)

@@ -150,7 +150,7 @@ def test_an_unknown_cost_is_never_shown_as_zero(visit_with_samples: Visit) -> No
     )
     page.run()
     assert "$0.00 + about $0.2500 + 1 call of unknown price" in page.drawn("usage.facts")
-    assert ["about $0.2500", "unknown"] == page.test.dataframe[-1].value["Cost"].tolist()[:2]
+    assert ["about $0.2500 (estimated)", "unknown"] == page.test.dataframe[-1].value["Cost"].tolist()[:2]
 
 
 def test_totals_by_action_and_day(visit_with_samples: Visit) -> None:
