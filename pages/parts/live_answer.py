@@ -63,8 +63,10 @@ class Growing:
         self._dirty, self._shown = False, ""
         with slot:
             draw(*around(said(stream) if stream.text or stream.steps else None), key=key)
-        self._state = st.container(key=f"ask.state.{stream.id}").empty()
-        st.button("Stop", key=f"ask.stop.{stream.id}", icon=":material/stop:", on_click=stream.stop)
+        # Stop before what is waited for: a sentence that comes and goes moves no button under a finger.
+        row = st.container(key=f"ask.state.{stream.id}", horizontal=True, vertical_alignment="center")
+        row.button("Stop", key=f"ask.stop.{stream.id}", icon=":material/stop:", on_click=stream.stop)
+        self._state = row.empty()
 
     def events(self, idle_s: float) -> Iterator[bool]:
         """Draw the words as they come. Yields whenever nothing came for `idle_s` seconds, and after each redraw."""
