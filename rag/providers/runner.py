@@ -33,6 +33,7 @@ _FALLBACK_KINDS: Final[frozenset[ProviderErrorKind]] = frozenset(
     {"auth", "quota", "overloaded", "rate_limit", "not_found", "network", "timeout", "truncated", "server", "context"}
 )
 _NEAR: Final = 0.8  # of the window: from here on an estimate is not good enough where the provider can count
+_LEAST_KEPT: Final = 0.5  # of the tokens meant for an answer: with fewer it is not begun
 _TTL_S: Final = 7 * 24 * 3600.0
 _FIELD_REFUSALS: Final = 4  # fields of one request that a server may refuse one after the other
 _OUTPUT_GUESS: Final = 1024  # tokens of an answer without a limit
@@ -136,7 +137,8 @@ class Runner:
         if (id(route.adapter), route.model) not in self._prepared:
             await asyncio.get_running_loop().run_in_executor(None, _prepare, route)
             self._prepared.add((id(route.adapter), route.model))
-        prompt_tokens = await self._prompt_tokens(job.request, route)
+        request, prompt_tokens = await self._fitted(job.request, route)
+        job = replace(job, request=request)
         failures = refusals = 0
         while True:
             try:
@@ -192,18 +194,23 @@ class Runner:
 
     # --- before the first attempt ---
 
-    async def _prompt_tokens(self, request: Request, route: Route) -> int:
-        """Return the size of the prompt, counted by the provider when it comes near the window; refuse one that cannot fit."""
+    async def _fitted(self, request: Request, route: Route) -> tuple[Request, int]:
+        """Return a request that fits into the window, and the size of its prompt; refuse one that cannot fit.
+
+        Near the window the provider counts. Where that shows the estimate to have been a little low, less is kept for the answer.
+        """
         corrected = self.calibration.corrected(route.name, estimate_request(request))
-        window = route.can.context_window
-        room = (window or 0) - (request.max_output_tokens or 0)
-        if window is None or with_margin(corrected, request_text(request)) < _NEAR * room:
-            return corrected
+        window, kept = route.can.context_window, request.max_output_tokens or 0
+        if window is None or with_margin(corrected, request_text(request)) < _NEAR * (window - kept):
+            return request, corrected
         exact = await _counted(route, request)
         # An estimate may be off: without a count, only what is certainly too long is refused on this side.
-        if (corrected * 0.7 if exact is None else exact) > room:
+        left = window - int(corrected * 0.7 if exact is None else exact)
+        if exact is not None and _LEAST_KEPT * kept <= left < kept:
+            request, kept = replace(request, max_output_tokens=left), left
+        if left < kept:
             raise _too_long(exact or corrected, exact is None, request, window, route)
-        return exact or corrected
+        return request, exact or corrected
 
     # --- answers given before ---
 

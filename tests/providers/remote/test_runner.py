@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from typing import Any
@@ -250,6 +251,22 @@ def test_the_provider_counts_when_it_gets_tight(bench: Bench, monkeypatch: pytes
     outcome = bench.run("anthropic", "ok", messages=(Message("user", "word " * 1000),), max_output_tokens=50)
     assert 1 == len([e for e in bench.server.exchanges if e.path.endswith("count_tokens")])
     assert isinstance(outcome.error, ProviderError) and "context" == outcome.error.kind
+
+
+def test_an_estimate_that_was_a_little_low_costs_some_of_the_answer_only(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the exact count leaves less than was to be kept, but most of it, the call goes out with what is left."""
+    words = (Message("user", "word " * 500),)
+    sizes = []
+    for window in (9000, 1000):
+        monkeypatch.setattr(bench.adapters["anthropic"], "capabilities", lambda m, w=window: _window("anthropic", w))
+        assert GOOD == bench.run("anthropic", "ok", messages=words, max_output_tokens=400).result.text
+        sizes.append(bench.server.exchanges[-1].body["max_tokens"])
+    (count,) = [e for e in bench.server.exchanges if e.path.endswith("count_tokens")]
+    exact = len(json.dumps(count.body)) // 4
+    assert 600 < exact and [400, 1000 - exact] == sizes
+
 
 
 # --- budget and ledger ---
