@@ -14,26 +14,11 @@ from typing import Any
 import pytest
 
 import rag
-from bench.quality import load, measure
 from rag import SearchOptions, Upload, Workbench
 from rag.types import Hit
 
 TEN_BEST = SearchOptions(top_k=10, similarity_threshold=0)
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
-
-
-@pytest.mark.slow
-def test_six_real_pdfs(bench: Workbench, eval_dir: Path) -> None:
-    """On 273 pages of strategic plans the right page comes first for most questions and off-topic questions are refused."""
-    figures = measure(bench, load(eval_dir / "fedpdf"), TEN_BEST, answers=True)
-    assert figures.hit_at_1 >= 0.82
-    assert figures.hit_at_5 >= 0.97
-    assert figures.ndcg_at_10 >= 0.92
-    assert figures.auroc >= 0.99
-    assert figures.answered >= 0.95
-    assert figures.rejected == 1.0
-    assert figures.quoted_at_1 >= 0.85
-    assert figures.quoted_at_3 >= 0.95
 
 
 @pytest.fixture(scope="module")
