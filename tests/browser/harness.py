@@ -53,6 +53,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+_SETTLED = """async quiet => {
+    const app = document.querySelector("[data-testid=stApp]");
+    const look = () => app.dataset.testScriptState + app.innerText + [...app.querySelectorAll("[class*=st-key-]")].map(part => {
+        const { x, y, width, height } = part.getBoundingClientRect();
+        return [x, y, width, height].map(Math.round);
+    }).join(" ");
+    const end = performance.now() + 8000;
+    let last = look(), since = performance.now();
+    while (performance.now() < end && (performance.now() - since < quiet || app.dataset.testScriptState !== "notRunning")) {
+        await new Promise(done => setTimeout(done, 50));
+        const now = look();
+        if (now !== last) [last, since] = [now, performance.now()];
+    }
+}"""
+
+
 class Server:
     """`streamlit run app.py` over a data folder of its own."""
 
@@ -165,10 +181,10 @@ class Visitor:
         return self.idle()
 
     def idle(self, settle_ms: int = 300) -> Visitor:
-        """Wait until no script runs, and a moment for the browser to draw."""
+        """Wait until no script runs and nothing on the page has moved for a moment: a menu closes when its page scrolls."""
         self.page.wait_for_timeout(120)
         self.page.wait_for_selector(IDLE, timeout=60_000)
-        self.page.wait_for_timeout(settle_ms)
+        self.page.evaluate(_SETTLED, settle_ms)
         return self
 
     def drop(self, *files: tuple[str, bytes]) -> Visitor:

@@ -70,10 +70,10 @@ def test_two_runs_are_compared(visitor: Visit) -> None:
     figures = tab.idle().text("runs-figures")
     assert figures.index("keyword · top 2") < figures.index("hybrid 0.50 · top 8") and "was" in figures
     tab.page.locator(".st-key-runs-questions .choice").nth(1).click()
-    opened = tab.idle(600).text("runs-detail")
+    opened = tab.idle(400).text("runs-detail")
     assert any(word in opened for word in ("entered", "moved", "left"))
     tab.page.reload()
-    assert opened == tab.idle(600).text("runs-detail")
+    assert opened == tab.idle(400).text("runs-detail")
 
 
 def test_the_map_tells_what_lies_under_the_mouse(visitor: Visit) -> None:
@@ -98,7 +98,7 @@ def test_a_gap_goes_to_search(visitor: Visit) -> None:
     tab = visitor().go("experiments?view=gaps")
     tab.page.get_by_role("button", name="Search it").first.click()
     tab.page.wait_for_url("**/search**")
-    assert "What is the capital of Mongolia?" == tab.idle(800).page.get_by_label("Question", exact=True).input_value()
+    assert "What is the capital of Mongolia?" == tab.idle(500).page.get_by_label("Question", exact=True).input_value()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

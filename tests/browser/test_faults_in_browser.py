@@ -117,7 +117,7 @@ def test_a_hostile_answer_calls_nobody(stage: Stage) -> None:
         ]
         stage.ask("ok?hostile")
         stage.tab.page.locator("section.turn .meta", has_text="tokens in").wait_for(timeout=30_000)
-        stage.tab.idle(600)
+        stage.tab.idle(400)
         with pytest.raises(TimeoutError):
             listener.accept()
     turn = stage.tab.page.locator("section.turn").last
@@ -170,7 +170,7 @@ def test_a_question_comes_into_view(stage: Stage) -> None:
     page.get_by_role("heading", name="Ask").evaluate("node => node.scrollIntoView()")
     page.wait_for_timeout(600)
     page.get_by_role("button", name="fault/slow").click()
-    stage.tab.idle(800)
+    stage.tab.idle(500)
     assert page.get_by_role("heading", name="Ask").is_visible()
     seen = page.get_by_role("heading", name="Ask").bounding_box()
     assert seen and seen["y"] >= 0

@@ -29,7 +29,7 @@ REDRAWN = """async ([slider, results, step]) => {
 
 def move(tab: Visitor, drawn: str, step: float, times: int = 6) -> None:
     """Move the threshold to and fro: every move has to redraw what has that key. How long it takes is for `bench/`."""
-    tab.idle(600)
+    tab.idle(400)
     for place in range(times):
         step = -step
         assert -1 != tab.page.evaluate(REDRAWN, [threshold_key(tab), drawn, step]), f"move {place + 1} drew nothing"

@@ -96,7 +96,7 @@ def test_selected_words_are_stored_as_they_stand_in_the_document(
         hit.get_by_role("button", name="Show the whole chunk").click()
     select(searched, hit, "lens at Skerry Point was", hit, "Mirja Holm")
     take(hit).click()
-    searched.idle(600)
+    searched.idle(400)
     expected = "lens at Skerry Point was repaired by Mirja Holm"
     assert [(expected, expected)] == stored(server)
     assert "expected in 1 place" in searched.text("search-results") and not take(hit).is_visible()
@@ -107,7 +107,7 @@ def test_spaces_at_the_ends_are_left_out(searched: Visitor, server: Server) -> N
     hit = card(searched, "nets.txt")
     select(searched, hit, "  of the   lighthouse ", hit, "  of the   lighthouse ")
     take(hit).click()
-    searched.idle(600)
+    searched.idle(400)
     assert [("of the   lighthouse", "of the   lighthouse")] == stored(server)
 
 

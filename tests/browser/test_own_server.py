@@ -90,7 +90,7 @@ def test_nothing_poisoned_calls_out(browser: Browser, own_server: Server, canary
     tab.press("Conversations")
     tab.go("search?q=secret+of+the+lighthouse+keeper")
     tab.page.get_by_role("button", name="Open in document").first.click()
-    tab.idle(800)
+    tab.idle(500)
     for path in ("collections", "usage", "settings", f"search?q=![u]({canary.address}?url)", "ask?c=![c]"):
         tab.go(path)
     assert [] == canary.visits

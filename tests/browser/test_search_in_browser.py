@@ -35,14 +35,14 @@ def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory, samples: 
 def choose(tab: Visitor, key: str, option: str) -> Visitor:
     tab.page.locator(f".st-key-{key} input").click()
     tab.page.get_by_role("option", name=option).click()
-    return tab.idle(600)
+    return tab.idle(400)
 
 
 def key_presses(tab: Visitor, key: str, name: str, times: int) -> Visitor:
     tab.page.locator(f".st-key-{key} input").focus()
     for _ in range(times):
         tab.page.keyboard.press(name)
-    return tab.idle(900)
+    return tab.idle(500)
 
 
 def value(tab: Visitor, key: str) -> str:
@@ -55,7 +55,7 @@ def name_field(tab: Visitor) -> Locator:
     for _ in range(3):
         if not field.is_visible():
             tab.page.get_by_role("button", name="more_vert").click()
-            tab.idle(900)
+            tab.idle(500)
     return field
 
 
@@ -64,18 +64,18 @@ def test_a_profile_is_saved_and_comes_back_after_a_reload(visitor: Visit) -> Non
     tab = visitor().go(LINK)
     key_presses(tab, "search-top_k-slider", "ArrowRight", 3)
     key_presses(tab, threshold_key(tab), "ArrowLeft", 5)
-    name_field(tab.idle(900)).fill("board papers")
+    name_field(tab.idle(500)).fill("board papers")
     tab.page.keyboard.press("Enter")
-    tab.idle(900)
+    tab.idle(500)
     tab.page.keyboard.press("Escape")
     assert "As saved in board papers." in tab.text("profile-since")
     assert "profile=board+papers" in tab.page.url
     tab.page.reload()
-    tab.idle(900)
+    tab.idle(500)
     assert ("9", "0.37") == (value(tab, "search-top_k-slider"), value(tab, threshold_key(tab)))
     assert "As saved in board papers." in tab.text("profile-since")
     tab.page.get_by_test_id("stSidebarNavLink").filter(has_text="Ask").click()
-    tab.idle(600)
+    tab.idle(400)
     assert "board papers" == tab.page.locator(".st-key-profile-pick input").input_value()
     said = tab.ask(QUESTION).text("ask-last")
     assert "profile board papers" in said
@@ -87,11 +87,11 @@ def test_changes_are_shown_saved_and_taken_back(visitor: Visit) -> None:
     assert "3" == value(tab, "search-top_k-slider")
     key_presses(tab, "search-top_k-slider", "ArrowRight", 2)
     assert "top 3 → 5" in tab.text("profile-since")
-    tab.press("Go back").idle(900)
+    tab.press("Go back").idle(500)
     assert "3" == value(tab, "search-top_k-slider")
     key_presses(tab, "search-top_k-slider", "ArrowRight", 1)
     tab.page.locator(".st-key-profile-since").get_by_role("button", name="Save").click()
-    tab.idle(900)
+    tab.idle(500)
     assert "As saved in words only." in tab.text("profile-since")
 
 
@@ -117,11 +117,11 @@ def test_a_question_of_the_history_is_asked_again(visitor: Visit) -> None:
     box = tab.page.get_by_label("Question", exact=True)
     box.fill(OTHER)
     tab.page.keyboard.press("Enter")
-    tab.idle(900)
+    tab.idle(500)
     key_presses(tab, "search-top_k-slider", "ArrowRight", 5)
     tab.page.get_by_role("button", name="history").first.click()
     tab.page.locator(".st-key-search-history button", has_text=QUESTION).click()
-    tab.idle(900)
+    tab.idle(500)
     assert QUESTION == box.input_value()
     assert "2" == value(tab, "search-top_k-slider")
     assert "gearbox" in tab.text("search-results")
@@ -144,12 +144,12 @@ def test_a_filter_narrows_and_stays_in_the_address(visitor: Visit) -> None:
     tab.page.get_by_text("Filters", exact=True).click()
     tab.page.get_by_label("From page").fill("4")
     tab.page.keyboard.press("Enter")
-    tab.idle(900)
+    tab.idle(500)
     assert tab.page.get_by_text("Filters · 1 in use").is_visible()
     assert tab.page.get_by_label("From page").is_visible()  # the group stays open though its title changed
     assert "1 filter" in tab.text("search-results") and "pf=4" in tab.page.url
     tab.page.reload()
-    assert "1 filter" in tab.idle(900).text("search-results")
+    assert "1 filter" in tab.idle(500).text("search-results")
 
 
 @pytest.mark.parametrize(

@@ -66,12 +66,12 @@ def test_the_recommendation_is_applied(visitor: Visit) -> None:
     tab.page.locator(f".st-key-{threshold_key(tab)} input").focus()
     for _ in range(20):
         tab.page.keyboard.press("ArrowRight")
-    tab.idle(900)
+    tab.idle(500)
     worse = tab.page.locator(".cells .cell.missed").count()
     apply = tab.page.locator(".st-key-tuning-apply button")
     wanted = apply.inner_text().split()[-1]
     apply.click()
-    tab.idle(600)
+    tab.idle(400)
     assert wanted == value(tab)
     assert tab.page.locator(".cells .cell.missed").count() < worse
     assert apply.is_disabled()
@@ -86,10 +86,10 @@ def test_a_cell_opens_its_question_and_a_label_joins_the_set(visitor: Visit) -> 
     assert 1 == tab.page.locator(".cell.current").count()
     tab.page.get_by_label("Question", exact=True).fill(QUESTION)
     tab.page.keyboard.press("Enter")
-    tab.idle(600)
+    tab.idle(400)
     tab.page.get_by_role("button", name="This answers it").first.click()
     tab.page.locator(".card .chip.good").first.wait_for()
-    tab.idle(900)
+    tab.idle(500)
     assert f"In {SET}: expected in 1 place" in tab.text("search-results")
     tab.page.get_by_role("button", name="Take it out of the set").click()
     tab.page.get_by_text(f"Not in {SET} yet").wait_for()
@@ -115,12 +115,12 @@ def test_a_reload_brings_the_settings_back(visitor: Visit) -> None:
     tab.page.locator(f".st-key-{threshold_key(tab)} input").focus()
     for _ in range(5):
         tab.page.keyboard.press("ArrowRight")
-    tab.idle(900)
+    tab.idle(500)
     shown = tab.text("search-results").splitlines()[1]
     assert "threshold 0.47" in shown and "t=0.47" in tab.page.url
     tab.page.reload()
     tab.page.locator(".st-key-tuning-set-drawn .strip").wait_for(timeout=60_000)
-    assert shown == tab.idle(600).text("search-results").splitlines()[1]
+    assert shown == tab.idle(400).text("search-results").splitlines()[1]
 
 
 def test_a_near_miss_is_brought_in_with_one_press(visitor: Visit) -> None:
@@ -129,9 +129,9 @@ def test_a_near_miss_is_brought_in_with_one_press(visitor: Visit) -> None:
     tab.page.locator(f".st-key-{threshold_key(tab)} input").focus()
     for _ in range(10):
         tab.page.keyboard.press("ArrowRight")
-    tab.idle(900)
+    tab.idle(500)
     missed = tab.page.locator(".cells .cell.missed").count()
     tab.page.get_by_role("button", name="lower the threshold to").first.click()
-    tab.idle(900)
+    tab.idle(500)
     assert tab.page.locator(".cells .cell.missed").count() < missed
     assert float(value(tab)) < 0.52
