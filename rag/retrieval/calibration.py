@@ -151,7 +151,7 @@ def index_recall(bench: Workbench, collection: Collection | str | None = None, *
     wanted = min(_TEN, len(table.matrix))
     made = _made_up(table, sample)
     for vector, nearest in zip(made, exact.nearest_of_each(table, made, wanted), strict=True):
-        ids = [chunk_id for chunk_id, _ in index.query(collection.id, vector, wanted)]
+        ids = index.nearest(collection.id, vector, wanted)
         # Chunks of the same words are as near as each other: any of them will do.
         least = float(table.matrix[nearest[-1]] @ vector) - 1e-6
         found += int(np.count_nonzero(table.matrix[exact.rows_of(table, ids)] @ vector >= least))

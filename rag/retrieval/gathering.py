@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SMALL = 200
+_SMALL = 128
 """Chunks that the index walks through for any question, its search width: asking for them all costs no more."""
 _NONE: Rowids = np.zeros(0, np.int64)
+_beside = ThreadPoolExecutor(8, thread_name_prefix="nearest")
+"""Asks the vectors while the caller's thread asks the words: neither holds the interpreter while it works."""
 
 
 class Gathering:
@@ -98,16 +101,19 @@ class _Found:
     def candidates(self, nearest: exact.Rows | None) -> Candidates:
         snapshot = self.all.snapshot
         table = None if self.vector is None else self.all.table()
-        near = _NONE if table is None or self.mode == "keyword" else self._near(table, nearest)
-        matches = None if self.mode == "semantic" else self._matches(near)
+        near, matches = self._nominated(table, nearest)
         rowids = near if matches is None else _union(near, matches.best)
-        if table is not None:  # where the table is of another moment, what it lacks is left out
-            rowids = table.rowids[exact.rows_at(table, rowids)]
+        if table is not None:
+            rows = exact.rows_at(table, rowids)
+            if len(rows) < len(rowids):  # the table is of another moment: what it lacks is left out
+                rowids = table.rowids[rows]
         with _timed(self.timings, "chunks"):
             chunks = snapshot.chunks(rowids.tolist())
             documents = snapshot.documents({chunk.document_id for chunk in chunks.values()})
         keys = [rowid for rowid in rowids.tolist() if rowid in chunks]
-        vectors = None if table is None else table.matrix[exact.rows_at(table, np.array(keys, np.int64))]
+        if table is not None and len(keys) < len(rowids):
+            rows = exact.rows_at(table, np.array(keys, np.int64))
+        vectors = None if table is None else table.matrix[rows]
         parts = parts_of(
             self.all.bench, self.all.collection, self.question, self.words, keys, self._cosines(vectors), matches
         )
@@ -126,6 +132,16 @@ class _Found:
             vector=self.vector,
             vectors=vectors,
         )  # fmt: skip
+
+    def _nominated(self, table: VectorTable | None, nearest: exact.Rows | None) -> tuple[Rowids, Matches | None]:
+        """Return what the vectors nominate, and what the words do. Where both are asked they work at the same time."""
+        if table is None or self.mode == "keyword":
+            return _NONE, self._matches(())
+        if self.mode == "semantic":
+            return self._near(table, nearest), None
+        by_vectors = _beside.submit(self._near, table, nearest)
+        matches = self._matches(_when_found(by_vectors))
+        return by_vectors.result(), matches
 
     def _near(self, table: VectorTable, nearest: exact.Rows | None) -> Rowids:
         """Return the chunks that the vectors nominate, through the index where it can be believed."""
@@ -150,22 +166,20 @@ class _Found:
             return None
         try:
             wanted = max(self.all.size, len(table.chunk_ids) if len(table.chunk_ids) <= _SMALL else 0)
-            found = index.query(self.all.collection.id, self.vector, wanted)
+            found = index.nearest(self.all.collection.id, self.vector, wanted)
         except StoreError as error:
             self.all.bench.index_failed(error)
             return None
-        rows = exact.rows_of(table, (chunk_id for chunk_id, _ in found))
+        rows = exact.rows_of(table, found)
         if len(rows) < min(wanted, len(table.chunk_ids)):
             log.warning("index of %s gave %d chunks of %d", self.all.collection.name, len(rows), wanted)
             return None
         return rows[: self.all.size]
 
-    def _matches(self, near: Rowids) -> Matches:
+    def _matches(self, near: Iterable[int]) -> Matches:
         """Return what the keywords nominate, with scores of these and of what the vectors nominated."""
         with _timed(self.timings, "keyword"):
-            return self.all.snapshot.keywords(
-                self.words.terms, self.all.size, also=near.tolist(), within=self.all.within
-            )
+            return self.all.snapshot.keywords(self.words.terms, self.all.size, also=near, within=self.all.within)
 
     def _cosines(self, vectors: Vectors | None) -> list[float] | None:
         if vectors is None or self.vector is None:
@@ -182,6 +196,11 @@ def size(options: SearchOptions, mode: Mode) -> int:
     """
     wanted = max(options.pool, options.top_k)
     return wanted if mode != "semantic" or options.mmr else min(wanted, options.top_k + NEAR_MISS_LIMIT)
+
+
+def _when_found(near: Future[Rowids]) -> Iterator[int]:
+    """Yield chunks that are still looked for: whoever reads waits."""
+    yield from near.result().tolist()
 
 
 def _union(near: Rowids, words: Sequence[int]) -> Rowids:

@@ -90,14 +90,14 @@ def _eligible(candidates: Candidates, mode: Mode, options: SearchOptions) -> lis
 def _scored(hits: Sequence[tuple[int, Hit]], mode: Mode, weight: float) -> list[_Scored]:
     """Return each candidate with both its numbers. The side that a mode does not rank by is not looked at."""
     share = {"semantic": 1.0, "keyword": 0.0}.get(mode, weight)
-    best_cosine = max((hit.parts.cosine for _, hit in hits), default=0.0) if mode != "keyword" else 0.0
-    best_keyword = max((hit.parts.keyword for _, hit in hits), default=0.0) if mode != "semantic" else 0.0
-    made = []
-    for at, hit in hits:
-        cosine = hit.parts.cosine / best_cosine if best_cosine > 0 else 0.0
-        keyword = hit.parts.keyword / best_keyword if best_keyword > 0 else 0.0
-        made.append(_Scored(hit, at, match_score(hit.parts, mode), share * cosine + (1 - share) * keyword))
-    return made
+    cosines = [hit.parts.cosine for _, hit in hits] if mode != "keyword" else [0.0] * len(hits)
+    keywords = [hit.parts.keyword for _, hit in hits] if mode != "semantic" else [0.0] * len(hits)
+    by_cosine = share / max(cosines, default=0.0) if max(cosines, default=0.0) > 0 else 0.0
+    by_keyword = (1 - share) / max(keywords, default=0.0) if max(keywords, default=0.0) > 0 else 0.0
+    return [
+        _Scored(hit, at, match_score(hit.parts, mode), by_cosine * cosine + by_keyword * keyword)
+        for (at, hit), cosine, keyword in zip(hits, cosines, keywords, strict=True)
+    ]
 
 
 def _rank_key(one: _Scored) -> tuple[float, float, str, int]:

@@ -211,7 +211,7 @@ def test_an_index_that_fails_is_replaced_by_exact_search(
     def fail(*args: object) -> None:
         raise StoreError("The index is damaged.")
 
-    monkeypatch.setattr(bench.index, "query", fail)
+    monkeypatch.setattr(bench.index, "nearest", fail)
     assert rag.search(bench, QUESTION).used_index == "exact"
     assert bench.index is None
     assert rag.search(bench, QUESTION).hits

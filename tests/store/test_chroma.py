@@ -102,7 +102,7 @@ def test_it_searches_wide_by_cosine(index: ChromaIndex) -> None:
     """Space and width cannot be changed later, so they are right from the start."""
     fill(index, ["a"])
     hnsw = index._made("c1").configuration_json["hnsw"]  # there is no other way to ask
-    assert ("cosine", 200, 200) == tuple(hnsw[key] for key in ("space", "ef_construction", "ef_search"))
+    assert ("cosine", 200, 128) == tuple(hnsw[key] for key in ("space", "ef_construction", "ef_search"))
 
 
 def test_vectors_that_do_not_fit_are_refused(index: ChromaIndex) -> None:

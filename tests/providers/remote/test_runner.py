@@ -268,7 +268,6 @@ def test_an_estimate_that_was_a_little_low_costs_some_of_the_answer_only(
     assert 600 < exact and [400, 1000 - exact] == sizes
 
 
-
 # --- budget and ledger ---
 
 
