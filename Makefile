@@ -35,12 +35,14 @@ help:
 # --- environments ---------------------------------------------------------------------------------------------------
 # Every package is pinned with its hash, the installer included. `rag` itself is installed editable by the pinned setuptools,
 # so that no build fetches anything else. uv is for speed: where it cannot install (it does not read pip's configuration),
-# pip takes the same files.
+# pip takes the same files. Everything is compiled once here, as pip does by itself: a process that may not keep what it compiles
+# would do it again at every start, for half a second and more.
 
 define install
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r $(1) \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r $(1) \
 		|| $(BIN)/pip install --quiet --no-deps --require-hashes -r $(1)
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+	$(BIN)/python -m compileall -q app.py pages rag
 endef
 
 $(VENV)/.made: requirements-uv.txt

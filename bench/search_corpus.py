@@ -27,7 +27,7 @@ DIMENSION = 384
 CHUNKS_A_DOCUMENT = 200
 WORDS_A_CHUNK = 118
 """About 775 characters."""
-VERSION = 4
+VERSION = 5
 STOP_WORDS = (
     "a i s t an as at be by do if in is it no of on or to we and are but can did for had has how its not the was who why you been "
     "does from have into that them they this"

@@ -9,28 +9,75 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from rag import evaluation as _evaluation  # noqa: F401 - so that `rag.evaluation` is there after `import rag`
-from rag import reporting as _reporting  # noqa: F401 - the same for `rag.reporting`
-from rag.errors import RagError
-from rag.generation import ask, conversation, conversations, delete_conversation, generate
-from rag.ingestion import (
-    build_collection,
-    doctor,
-    fill_collection,
-    health,
-    ingest,
-    load_samples,
-    preview,
-    rebuild_index,
-    render_page,
-    start_ingest,
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rag import evaluation as _evaluation  # noqa: F401 - so that a type checker knows `rag.evaluation`
+    from rag import reporting as _reporting  # noqa: F401 - the same for `rag.reporting`
+    from rag.errors import RagError
+    from rag.generation import ask, conversations, delete_conversation, generate
+    from rag.generation.conversation import conversation
+    from rag.ingestion import (
+        build_collection,
+        fill_collection,
+        health,
+        ingest,
+        load_samples,
+        preview,
+        rebuild_index,
+        render_page,
+        start_ingest,
+    )
+    from rag.ingestion.doctor import doctor
+    from rag.retrieval import fetch, rank, search
+    from rag.types import ChunkOptions, GenerateOptions, SearchOptions, Upload
+    from rag.workbench import Workbench
+
+_HOMES = {
+    "rag.errors": ("RagError",),
+    "rag.generation": ("ask", "conversation", "conversations", "delete_conversation", "generate"),
+    "rag.ingestion": (
+        "build_collection", "doctor", "fill_collection", "health", "ingest", "load_samples", "preview", "rebuild_index", "render_page",
+        "start_ingest",
+    ),
+    "rag.retrieval": ("fetch", "rank", "search"),
+    "rag.types": ("ChunkOptions", "GenerateOptions", "SearchOptions", "Upload"),
+    "rag.workbench": ("Workbench",),
+}  # fmt: skip
+"""Where each public name lives. It is imported when it is first asked for: a search needs a third of what there is."""
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+_PARTS = (
+    "errors",
+    "evaluation",
+    "generation",
+    "ingestion",
+    "providers",
+    "reporting",
+    "retrieval",
+    "settings",
+    "store",
+    "types",
+    "usage",
 )
-from rag.retrieval import fetch, rank, search
-from rag.settings import Settings as _Settings
-from rag.types import ChunkOptions, GenerateOptions, SearchOptions, Upload
-from rag.workbench import Workbench
+"""What is there as `rag.evaluation` after `import rag`."""
+
+
+if not TYPE_CHECKING:  # a type checker goes by the imports above, and would take any name for granted
+
+    def __getattr__(name: str) -> Any:
+        """Import a public name at its first use (PEP 562)."""
+        if name in _PARTS:
+            return import_module(f"rag.{name}")
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value = getattr(import_module(_HOME[name]), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__, *_PARTS})
 
 
 def open_workbench(data_dir: Path | str | None = None, *, read_only: bool = False) -> Workbench:
@@ -38,7 +85,12 @@ def open_workbench(data_dir: Path | str | None = None, *, read_only: bool = Fals
 
     Raises `StoreInUseError` when another process owns it; with `read_only` it may be open elsewhere.
     """
-    settings = _Settings() if data_dir is None else _Settings(data_dir=Path(data_dir))
+    from pathlib import Path
+
+    from rag.settings import Settings
+    from rag.workbench import Workbench
+
+    settings = Settings() if data_dir is None else Settings(data_dir=Path(data_dir))
     return Workbench.open(settings, read_only=read_only)
 
 

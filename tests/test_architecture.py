@@ -47,6 +47,7 @@ VENDORS = {
 }
 """One vendor in one file, and there only inside functions: starting must not wait for what may not be used."""
 HEAVY = (*VENDORS, "streamlit", "pandas", "altair", "torch", "transformers", "sentence_transformers")
+TOOLKITS = ("sqlalchemy", "pydantic", "numpy", "click")
 
 CODE = sorted([ROOT / "app.py", *ROOT.glob("pages/**/*.py"), *ROOT.glob("rag/**/*.py")])
 TESTS = sorted((ROOT / "tests").glob("**/test_*.py"))
@@ -154,10 +155,10 @@ def test_a_vendor_is_known_to_one_file(vendor: str) -> None:
 
 
 def test_importing_rag_is_light() -> None:
-    """`import rag` loads no vendor, no Streamlit and no data frame library."""
+    """`import rag` loads no vendor, no Streamlit, no data frame library, and none of the toolkits that only an open workbench needs."""
     code = "import json, sys, rag; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert set() == set(HEAVY) & set(json.loads(out.stdout))
+    assert set() == {*HEAVY, *TOOLKITS} & set(json.loads(out.stdout))
 
 
 def test_the_facade_is_what_it_says() -> None:
@@ -165,9 +166,10 @@ def test_the_facade_is_what_it_says() -> None:
     import rag
 
     tree = ast.parse((ROOT / "rag/__init__.py").read_text(encoding="utf-8"))
+    (typed,) = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
     imported = {
         alias.asname or alias.name
-        for node in tree.body
+        for node in typed.body
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rag")
         for alias in node.names
     }
@@ -176,6 +178,14 @@ def test_the_facade_is_what_it_says() -> None:
     assert len(rag.__all__) <= 25
     assert {n for n in imported | defined if not n.startswith("_")} == set(rag.__all__)
     assert [] == [name for name in rag.__all__ if not getattr(rag, name).__doc__]
+    assert set(rag.__all__) <= set(dir(rag)) and not hasattr(rag, "nothing")
+
+
+@pytest.mark.parametrize("name", ["errors", "evaluation", "generation", "reporting", "store", "types"])
+def test_packages_are_there_after_one_import(name: str) -> None:
+    """`import rag` is enough for `rag.evaluation.evaluate`, whatever was imported before."""
+    code = f"import rag; assert rag.{name}.__name__ == 'rag.{name}', rag.{name}"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 # --- how files look ---
