@@ -55,6 +55,29 @@ def _guarded(call: Callable[..., Any], position: int) -> Callable[..., Any]:
     return checked
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the files of browser tests, which wait more than they work, evenly among the others; long ones come first.
+
+    Whole files go to a worker, in this order: so one waits while the other works, and neither ends long after the other.
+    """
+    seconds: dict[Path, float] = {}
+    for item in items:
+        is_slow = item.get_closest_marker("slow") is not None
+        seconds[item.path] = seconds.get(item.path, 0.0) + (
+            5.0 if "browser" in item.path.parts else 10.0 if is_slow else 0.4
+        )
+    place = {}
+    for in_browser in (True, False):
+        files = [path for path in seconds if ("browser" in path.parts) is in_browser]
+        files.sort(key=lambda path: -seconds[path])
+        whole = sum(seconds[path] for path in files)
+        before = 0.0
+        for path in files:
+            place[path] = before / whole
+            before += seconds[path]
+    items.sort(key=lambda item: place[item.path])
+
+
 @pytest.fixture(autouse=True, scope="session")
 def no_network() -> Iterator[None]:
     """Fail whatever tries to leave this machine, names asked of a server included."""
