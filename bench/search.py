@@ -95,12 +95,16 @@ def _place(text: str) -> str:
 
 
 def in_turns(asks: dict[str, Ask], questions: int) -> dict[str, list[float]]:
-    """Return milliseconds a question of each, asked in turns so that a slow moment slows all."""
+    """Return milliseconds a question of each, asked in turns so that a slow moment slows all.
+
+    Each turn begins with another: whoever is asked a question first reads from the disk what the others find in memory.
+    """
     took: dict[str, list[float]] = {name: [] for name in asks}
     for ask in asks.values():
         ask(0)
+    order = list(asks.items())
     for n in range(questions):
-        for name, ask in asks.items():
+        for name, ask in order[n % len(order) :] + order[: n % len(order)]:
             began = time.perf_counter()
             ask(n)
             took[name].append((time.perf_counter() - began) * 1000)
