@@ -35,7 +35,7 @@ help:
 # --- environments ---------------------------------------------------------------------------------------------------
 # Every package is pinned with its hash, the installer included. `rag` itself is installed editable by the pinned setuptools,
 # so that no build fetches anything else. uv is for speed: where it cannot install (it does not read pip's configuration),
-# pip takes the same files. Everything is compiled once here, as pip does by itself: a process that may not keep what it compiles
+# pip takes the same files. What is installed is compiled once here, as pip does by itself: a process that may not keep what it compiles
 # would do it again at every start, for half a second and more.
 
 define install
@@ -66,7 +66,7 @@ TORCH ?= torch==2.13.0+cpu
 $(BENCH_VENV)/.made: requirements-bench.txt $(VENV)/.dev
 	$(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/pip install --quiet $(TORCH)
-	$(BIN)/uv pip install --quiet --link-mode copy --python $(BENCH_VENV)/bin/python --no-deps --require-hashes -r requirements-bench.txt \
+	$(BIN)/uv pip install --quiet --compile-bytecode --link-mode copy --python $(BENCH_VENV)/bin/python --no-deps --require-hashes -r requirements-bench.txt \
 		|| $(BENCH_VENV)/bin/pip install --quiet --no-deps --require-hashes -r requirements-bench.txt
 	@touch $@
 

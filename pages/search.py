@@ -80,20 +80,18 @@ def _tune(bench: Workbench, target: Collection, question: str, offer: Offered) -
         st.rerun()  # the question's box is outside
     left, results = st.columns([1, 2.35], gap="large")
     address.read(bench, target)
+    panel.tidy(target, offer)
+    infos = tuning.question_sets(bench).list()
     with left:
         known = bench.profiles.list()
         profile = profiles.bar(bench, target, known)
         panel.ranking(target)
-        since = st.container()
-        panel.groups(target, offer)
-        options = controls.current(target)
+        since, groups = st.container(), st.container()
         other = ab.chooser(known, offer)
-        infos = tuning.question_sets(bench).list()
         chosen = tuning.chooser(bench, infos)
-        set_menu.menu(bench, target, chosen, infos)
-        advice = st.container()
-    with since:
-        profiles.changes(bench, target, profile, options)
+        sets, advice = st.container(), st.container()
+    # What is looked at comes first; the settings that are moved less follow into their places while the browser draws it.
+    options = controls.current(target)
     with results:
         profiles.said()
         set_menu.said()
@@ -111,8 +109,14 @@ def _tune(bench: Workbench, target: Collection, question: str, offer: Offered) -
                 "Choose a question set to see what each move does to all of its questions.",
                 key="search.hint",
             )
+    with since:
+        profiles.changes(bench, target, profile, options)
+    with groups:
+        panel.groups(target, offer)
+    with sets:
+        set_menu.menu(bench, target, chosen, infos)
     if chosen is not None and evaluation is not None:
-        with advice:  # last, because it takes longest, and the hits need not wait for it
+        with advice:  # last, because it takes longest
             tuning.recommended(bench, target, chosen, evaluation, profile)
     with left:
         _keep_threshold(bench, target, options)

@@ -10,11 +10,10 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rag import evaluation as _evaluation  # noqa: F401 - so that a type checker knows `rag.evaluation`
     from rag import reporting as _reporting  # noqa: F401 - the same for `rag.reporting`
     from rag.errors import RagError
@@ -85,8 +84,6 @@ def open_workbench(data_dir: Path | str | None = None, *, read_only: bool = Fals
 
     Raises `StoreInUseError` when another process owns it; with `read_only` it may be open elsewhere.
     """
-    from pathlib import Path
-
     from rag.settings import Settings
     from rag.workbench import Workbench
 

@@ -10,6 +10,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -92,6 +93,8 @@ class Workbench:
         """Documents read lately, by id: a preview and the ingest after it read a file once."""
         self.tokenized: Recent[tuple[str, str], list[tuple[int, int]]] = Recent(16)
         """Token spans of long texts by (embedding model, text): a preview is chunked anew at every move of a slider."""
+        self.beside = ThreadPoolExecutor(8, thread_name_prefix="beside")
+        """Threads that a question lets work beside its own, kept because Chroma is slow to answer a new one."""
         self.write_lock = threading.RLock()
         """Held while a document goes in or out: catalog and index move together."""
         self._lock = lock

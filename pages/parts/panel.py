@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from rag.types import Collection
 
 
+def tidy(target: Collection, offer: Offered) -> None:
+    """Take out of the filters what is there no more, such as a document that was deleted meanwhile. Call it before `ranking`."""
+    for name, known in (("document_ids", offer.documents), ("tags", offer.tags)):
+        key = controls.keys(target)[name]
+        if key in st.session_state:
+            st.session_state[key] = [value for value in st.session_state[key] if value in known]
+
+
 def ranking(target: Collection) -> None:
     """Draw what is moved most: mode, threshold, number, weight."""
     key = controls.keys(target)["mode"]
@@ -52,13 +60,11 @@ def groups(target: Collection, offer: Offered) -> None:
 def _filters(target: Collection, offer: Offered, in_use: int) -> None:
     key = controls.keys(target)
     names = offer.documents
-    _only_known(key["document_ids"], names)
     st.multiselect(
         "Documents", list(names), key=key["document_ids"], format_func=lambda d: visible(names[d], 60),
         placeholder="All documents", persist_state="session",
     )  # fmt: skip
     tags = offer.tags
-    _only_known(key["tags"], tags)
     st.multiselect(
         "Tags", list(tags), key=key["tags"], format_func=lambda tag: f"{visible(tag, 40)} ({tags[tag]})", persist_state="session",
         placeholder="Any" if tags else "No document has tags yet", disabled=not tags,
@@ -95,12 +101,6 @@ def _clear(target: Collection) -> None:
     for name in controls.FILTERS:
         empty = getattr(controls.BUILT_IN, name)
         st.session_state[controls.keys(target)[name]] = list(empty) if isinstance(empty, tuple) else empty
-
-
-def _only_known(key: str, known: Any) -> None:
-    """Take out of a choice what is there no more, such as a document that was deleted meanwhile."""
-    if key in st.session_state:
-        st.session_state[key] = [value for value in st.session_state[key] if value in known]
 
 
 def _slider(title: str, target: Collection, name: str, value: float | None = None, **looks: Any) -> None:

@@ -33,7 +33,7 @@ _FALLBACK_KINDS: Final[frozenset[ProviderErrorKind]] = frozenset(
     {"auth", "quota", "overloaded", "rate_limit", "not_found", "network", "timeout", "truncated", "server", "context"}
 )
 _NEAR: Final = 0.8  # of the window: from here on an estimate is not good enough where the provider can count
-_LEAST_KEPT: Final = 0.5  # of the tokens meant for an answer: with fewer it is not begun
+_LEAST_KEPT: Final = 0.75  # of the tokens meant for an answer: with fewer it is not begun
 _TTL_S: Final = 7 * 24 * 3600.0
 _FIELD_REFUSALS: Final = 4  # fields of one request that a server may refuse one after the other
 _OUTPUT_GUESS: Final = 1024  # tokens of an answer without a limit
@@ -137,7 +137,7 @@ class Runner:
         if (id(route.adapter), route.model) not in self._prepared:
             await asyncio.get_running_loop().run_in_executor(None, _prepare, route)
             self._prepared.add((id(route.adapter), route.model))
-        request, prompt_tokens = await self._fitted(job.request, route)
+        request, prompt_tokens = await self._fitted(job, route)
         job = replace(job, request=request)
         failures = refusals = 0
         while True:
@@ -194,23 +194,24 @@ class Runner:
 
     # --- before the first attempt ---
 
-    async def _fitted(self, request: Request, route: Route) -> tuple[Request, int]:
+    async def _fitted(self, job: Job, route: Route) -> tuple[Request, int]:
         """Return a request that fits into the window, and the size of its prompt; refuse one that cannot fit.
 
         Near the window the provider counts. Where that shows the estimate to have been a little low, less is kept for the answer.
         """
+        request = job.request
         corrected = self.calibration.corrected(route.name, estimate_request(request))
         window, kept = route.can.context_window, request.max_output_tokens or 0
         if window is None or with_margin(corrected, request_text(request)) < _NEAR * (window - kept):
             return request, corrected
         exact = await _counted(route, request)
         # An estimate may be off: without a count, only what is certainly too long is refused on this side.
-        left = window - int(corrected * 0.7 if exact is None else exact)
-        if exact is not None and _LEAST_KEPT * kept <= left < kept:
-            request, kept = replace(request, max_output_tokens=left), left
-        if left < kept:
+        if (corrected * 0.7 if exact is None else exact) + kept <= window:
+            return request, exact or corrected
+        left = 0 if exact is None else window - exact - max(16, exact // 100)  # counts are not exact to the last token
+        if exact is None or left < _LEAST_KEPT * kept or not _may_be_shorter(job, route):
             raise _too_long(exact or corrected, exact is None, request, window, route)
-        return request, exact or corrected
+        return replace(request, max_output_tokens=left), exact
 
     # --- answers given before ---
 
@@ -259,6 +260,13 @@ async def _counted(route: Route, request: Request) -> int | None:
     except ProviderError as error:
         log.info("%s did not count: %s", route.name, error)
         return None
+
+
+def _may_be_shorter(job: Job, route: Route) -> bool:
+    """Tell whether an answer of fewer tokens is better than none: not where it has to be whole, nor where a larger window waits."""
+    window = route.can.context_window or 0
+    larger = any((r.can.context_window or 0) > window for r in job.routes[job.routes.index(route) + 1 :])
+    return not (larger or job.request.schema or job.request.tools)
 
 
 def _next_route(routes: Sequence[Route], error: ProviderError, failed: Route) -> Route | None:

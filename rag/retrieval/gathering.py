@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -34,11 +34,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SMALL = 128
-"""Chunks that the index walks through for any question, its search width: asking for them all costs no more."""
+_SMALL = 200
+"""Chunks that asking the index for all of them costs little more than for a few: it walks through most of so many for any question."""
 _NONE: Rowids = np.zeros(0, np.int64)
-_beside = ThreadPoolExecutor(8, thread_name_prefix="nearest")
-"""Asks the vectors while the caller's thread asks the words: neither holds the interpreter while it works."""
 
 
 class Gathering:
@@ -134,14 +132,29 @@ class _Found:
         )  # fmt: skip
 
     def _nominated(self, table: VectorTable | None, nearest: exact.Rows | None) -> tuple[Rowids, Matches | None]:
-        """Return what the vectors nominate, and what the words do. Where both are asked they work at the same time."""
+        """Return what the vectors nominate, and what the words do. Where both have to be asked they work at the same time.
+
+        Neither holds the interpreter while it works. The snapshot is asked by this thread only.
+        """
         if table is None or self.mode == "keyword":
             return _NONE, self._matches(())
-        if self.mode == "semantic":
-            return self._near(table, nearest), None
-        by_vectors = _beside.submit(self._near, table, nearest)
-        matches = self._matches(_when_found(by_vectors))
-        return by_vectors.result(), matches
+        if self.mode == "semantic" or nearest is not None:
+            near = self._near(table, nearest)
+            return near, None if self.mode == "semantic" else self._matches(near.tolist())
+        found = self.all.bench.beside.submit(self._near, table, None)
+        try:
+            matches = self._matches(self._when_found(found))
+            near = found.result()
+        finally:
+            wait([found])  # also when the words failed: nothing goes on when the question has ended
+        self.timings["keyword"] -= self.timings.pop("wait", 0.0)
+        return near, matches
+
+    def _when_found(self, near: Future[Rowids]) -> Iterator[int]:
+        """Yield chunks that are still looked for: whoever reads them waits."""
+        with _timed(self.timings, "wait"):
+            rowids = near.result().tolist()
+        yield from rowids
 
     def _near(self, table: VectorTable, nearest: exact.Rows | None) -> Rowids:
         """Return the chunks that the vectors nominate, through the index where it can be believed."""
@@ -196,11 +209,6 @@ def size(options: SearchOptions, mode: Mode) -> int:
     """
     wanted = max(options.pool, options.top_k)
     return wanted if mode != "semantic" or options.mmr else min(wanted, options.top_k + NEAR_MISS_LIMIT)
-
-
-def _when_found(near: Future[Rowids]) -> Iterator[int]:
-    """Yield chunks that are still looked for: whoever reads waits."""
-    yield from near.result().tolist()
 
 
 def _union(near: Rowids, words: Sequence[int]) -> Rowids:

@@ -92,12 +92,14 @@ def _scored(hits: Sequence[tuple[int, Hit]], mode: Mode, weight: float) -> list[
     share = {"semantic": 1.0, "keyword": 0.0}.get(mode, weight)
     cosines = [hit.parts.cosine for _, hit in hits] if mode != "keyword" else [0.0] * len(hits)
     keywords = [hit.parts.keyword for _, hit in hits] if mode != "semantic" else [0.0] * len(hits)
-    by_cosine = share / max(cosines, default=0.0) if max(cosines, default=0.0) > 0 else 0.0
-    by_keyword = (1 - share) / max(keywords, default=0.0) if max(keywords, default=0.0) > 0 else 0.0
-    return [
-        _Scored(hit, at, match_score(hit.parts, mode), by_cosine * cosine + by_keyword * keyword)
-        for (at, hit), cosine, keyword in zip(hits, cosines, keywords, strict=True)
-    ]
+    best_cosine, best_keyword = max(cosines, default=0.0), max(keywords, default=0.0)
+    made = []
+    for (at, hit), cosine, keyword in zip(hits, cosines, keywords, strict=True):
+        # Operation by operation as `evaluation.scoring` does it for many questions at once.
+        cosine = cosine / best_cosine if best_cosine > 0 else 0.0
+        keyword = keyword / best_keyword if best_keyword > 0 else 0.0
+        made.append(_Scored(hit, at, match_score(hit.parts, mode), share * cosine + (1 - share) * keyword))
+    return made
 
 
 def _rank_key(one: _Scored) -> tuple[float, float, str, int]:

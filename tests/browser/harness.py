@@ -57,7 +57,8 @@ _SETTLED = """async quiet => {
     const app = document.querySelector("[data-testid=stApp]");
     const look = () => app.dataset.testScriptState + app.innerText + [...app.querySelectorAll("[class*=st-key-]")].map(part => {
         const { x, y, width, height } = part.getBoundingClientRect();
-        return [x, y, width, height].map(Math.round);
+        const drawn = [...part.querySelectorAll("*")].map(inner => inner.shadowRoot?.textContent ?? "");
+        return [...[x, y, width, height].map(Math.round), ...drawn];
     }).join(" ");
     const end = performance.now() + 8000;
     let last = look(), since = performance.now();
@@ -181,10 +182,14 @@ class Visitor:
         return self.idle()
 
     def idle(self, settle_ms: int = 300) -> Visitor:
-        """Wait until no script runs and nothing on the page has moved for a moment: a menu closes when its page scrolls."""
+        """Wait until no script runs and nothing on the page has changed for a moment: a menu closes when its page scrolls.
+
+        A page that goes on changing, as one with a running job does, is waited for no longer than eight seconds.
+        """
         self.page.wait_for_timeout(120)
         self.page.wait_for_selector(IDLE, timeout=60_000)
         self.page.evaluate(_SETTLED, settle_ms)
+        self.page.wait_for_selector(IDLE, timeout=60_000)
         return self
 
     def drop(self, *files: tuple[str, bytes]) -> Visitor:

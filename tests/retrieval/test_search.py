@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +16,7 @@ from rag import SearchOptions, Upload, Workbench, providers
 from rag.errors import CollectionNotFoundError, QuestionError, StoreError
 from rag.providers.local import LocalEmbedder
 from rag.question import term_weights
+from rag.store import keyword_search
 from rag.store.keywords import terms
 from rag.types import Hit, SearchResult
 
@@ -215,6 +219,44 @@ def test_an_index_that_fails_is_replaced_by_exact_search(
     assert rag.search(bench, QUESTION).used_index == "exact"
     assert bench.index is None
     assert rag.search(bench, QUESTION).hits
+
+
+def test_a_question_that_fails_leaves_nothing_at_work(
+    bench: Workbench, samples: list[Upload], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the words fail while the vectors are still asked, the failure comes when both have ended: nothing is left for a close to meet."""
+    rag.ingest(bench, samples[:1])
+    assert bench.index is not None
+    ended = threading.Event()
+    nearest = bench.index.nearest
+
+    def slowly(*args: Any) -> list[str]:
+        time.sleep(0.3)
+        found = nearest(*args)
+        ended.set()
+        return found
+
+    def fail(*args: object, **options: object) -> None:
+        raise StoreError("The catalog is damaged.")
+
+    monkeypatch.setattr(bench.index, "nearest", slowly)
+    with monkeypatch.context() as broken:
+        broken.setattr(keyword_search, "look_up", fail)
+        with pytest.raises(StoreError, match="catalog is damaged"):
+            rag.search(bench, QUESTION)
+    assert ended.is_set()
+    again = rag.search(bench, QUESTION)
+    assert again.used_index == "chroma" and again.hits
+    assert again.timings["semantic"] >= 300 > again.timings["keyword"], "waiting for the vectors is not the words' time"
+
+
+def test_words_that_no_document_has_leave_the_search_to_the_vectors(bench: Workbench, samples: list[Upload]) -> None:
+    """A hybrid question without a known word gets what semantic search finds."""
+    rag.ingest(bench, samples[:1])
+    anything = SearchOptions(similarity_threshold=0)
+    both = rag.search(bench, "xylophonic zzyzx", options=anything)
+    by_vectors = rag.search(bench, "xylophonic zzyzx", options=replace(anything, mode="semantic"))
+    assert [hit.chunk.id for hit in both.hits] == [hit.chunk.id for hit in by_vectors.hits] and both.hits
 
 
 def test_a_deleted_document_is_not_found(bench: Workbench, samples: list[Upload]) -> None:

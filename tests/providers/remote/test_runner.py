@@ -265,7 +265,19 @@ def test_an_estimate_that_was_a_little_low_costs_some_of_the_answer_only(
         sizes.append(bench.server.exchanges[-1].body["max_tokens"])
     (count,) = [e for e in bench.server.exchanges if e.path.endswith("count_tokens")]
     exact = len(json.dumps(count.body)) // 4
-    assert 600 < exact and [400, 1000 - exact] == sizes
+    assert 600 < exact and [400, 1000 - exact - 16] == sizes
+
+
+def test_what_has_to_be_whole_is_not_shortened(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer in a schema is refused where its tokens do not fit, and a larger window that the user chose is asked instead."""
+    windows = {"ok": 1000, "large": 9000}
+    monkeypatch.setattr(bench.adapters["anthropic"], "capabilities", lambda m: _window("anthropic", windows[m]))
+    asked: Any = {"messages": (Message("user", "word " * 500),), "max_output_tokens": 400}
+    outcome = bench.run("anthropic", "ok", schema={"type": "object"}, **asked)
+    assert isinstance(outcome.error, ProviderError) and "context" == outcome.error.kind
+    bench.server.replies["large"] = [GOOD]
+    outcome = bench.run("anthropic", "ok", fallback=(bench.route("anthropic", "large"),), **asked)
+    assert "anthropic/large" == outcome.result.model and 400 == bench.server.exchanges[-1].body["max_tokens"]
 
 
 # --- budget and ledger ---
