@@ -82,15 +82,14 @@ def _tune(bench: Workbench, target: Collection, question: str, offer: Offered) -
     address.read(bench, target)
     panel.tidy(target, offer)
     infos = tuning.question_sets(bench).list()
+    known = bench.profiles.list()
+    profile = profiles.in_use(bench, target, known)
     with left:
-        known = bench.profiles.list()
-        profile = profiles.bar(bench, target, known)
-        panel.ranking(target)
-        since, groups = st.container(), st.container()
+        head, since, groups = st.container(), st.container(), st.container()
         other = ab.chooser(known, offer)
         chosen = tuning.chooser(bench, infos)
         sets, advice = st.container(), st.container()
-    # What is looked at comes first; the settings that are moved less follow into their places while the browser draws it.
+    # What is looked at comes first; the controls, whose values the session has, follow into their places while the browser draws it.
     options = controls.current(target)
     with results:
         profiles.said()
@@ -109,6 +108,9 @@ def _tune(bench: Workbench, target: Collection, question: str, offer: Offered) -
                 "Choose a question set to see what each move does to all of its questions.",
                 key="search.hint",
             )
+    with head:
+        profiles.bar(bench, target, known, profile)
+        panel.ranking(target)
     with since:
         profiles.changes(bench, target, profile, options)
     with groups:
@@ -146,11 +148,6 @@ def _one_question(
             say("warning", error)
         return
     around = surroundings.of(bench, result)
-    with left:
-        draw(
-            el("div", el("h3", "Scores of all candidates"), hits.score_chart(result), hits.chart_legend()),
-            key="search.chart",
-        )
     with results:
         cards = [] if other else [labelling.line(bench, target, chosen, question)]
         cards += [] if other else hits.cards(bench, result, labelling.expected(chosen, result), around)
@@ -160,6 +157,11 @@ def _one_question(
         )  # fmt: skip
         if other:
             ab.show(bench, target, result, other)
+    with left:
+        draw(
+            el("div", el("h3", "Scores of all candidates"), hits.score_chart(result), hits.chart_legend()),
+            key="search.chart",
+        )
     _opened(bench, result)
 
 

@@ -103,18 +103,22 @@ def said() -> None:
 # --- on Search ---
 
 
-def bar(bench: Workbench, target: Collection, known: Sequence[Profile]) -> Profile:
-    """Draw list and menu beside the controls, and what was changed since the profile was saved. Call it before the controls."""
+def in_use(bench: Workbench, target: Collection, known: Sequence[Profile]) -> Profile:
+    """Return the chosen profile, with its settings put into the session where it is new. Call it before anything reads them."""
     now = chosen(bench, known)
     if st.session_state.get(_APPLIED) != now.name:
         controls.put(bench, target, now.search)
         applied(now.name)
+    return now
+
+
+def bar(bench: Workbench, target: Collection, known: Sequence[Profile], now: Profile) -> None:
+    """Draw list and menu beside the controls."""
     left, right = st.columns([5, 1], vertical_alignment="bottom", gap="small")
     with left:
         picker(bench, known)
     with right.popover("", icon=":material/more_vert:", help="Save, rename, delete, make default", width="stretch"):
         _menu(bench, target, now)
-    return now
 
 
 def changes(bench: Workbench, target: Collection, now: Profile, options: SearchOptions) -> None:
