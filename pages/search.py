@@ -85,10 +85,10 @@ def _tune(bench: Workbench, target: Collection, question: str, offer: Offered) -
     known = bench.profiles.list()
     profile = profiles.in_use(bench, target, known)
     with left:
-        head, since, groups = st.container(), st.container(), st.container()
+        above = st.container()
         other = ab.chooser(known, offer)
         chosen = tuning.chooser(bench, infos)
-        sets, advice = st.container(), st.container()
+        below = st.container()
     # What is looked at comes first; the controls, whose values the session has, follow into their places while the browser draws it.
     options = controls.current(target)
     with results:
@@ -108,17 +108,14 @@ def _tune(bench: Workbench, target: Collection, question: str, offer: Offered) -
                 "Choose a question set to see what each move does to all of its questions.",
                 key="search.hint",
             )
-    with head:
+    with above:
         profiles.bar(bench, target, known, profile)
         panel.ranking(target)
-    with since:
         profiles.changes(bench, target, profile, options)
-    with groups:
         panel.groups(target, offer)
-    with sets:
+    with below:
         set_menu.menu(bench, target, chosen, infos)
-    if chosen is not None and evaluation is not None:
-        with advice:  # last, because it takes longest
+        if chosen is not None and evaluation is not None:  # last, because it takes longest
             tuning.recommended(bench, target, chosen, evaluation, profile)
     with left:
         _keep_threshold(bench, target, options)

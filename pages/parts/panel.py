@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from rag.types import Collection
 
 
+FILTERS, MORE = "search.filters", "search.more"
+"""Where the session keeps whether they are open."""
+
+
 def tidy(target: Collection, offer: Offered) -> None:
-    """Take out of the filters what is there no more, such as a document that was deleted meanwhile. Call it before `ranking`."""
+    """Take out of the filters what is there no more, such as a document that was deleted meanwhile. Call it before anything reads them."""
     for name, known in (("document_ids", offer.documents), ("tags", offer.tags)):
         key = controls.keys(target)[name]
         if key in st.session_state:
@@ -43,18 +47,24 @@ def ranking(target: Collection) -> None:
 
 
 def groups(target: Collection, offer: Offered) -> None:
-    """Draw filters and the less usual settings, each folded away behind how many of them are in use."""
+    """Draw filters and the less usual settings, each folded away behind how many of them are in use.
+
+    What is folded is drawn when it is opened: every widget is a message more that a moved slider waits for.
+    """
     now = controls.current(target)
     filters, more = controls.active(now, controls.FILTERS), controls.active(now, controls.MORE)
-    # The titles change while they are in use: the keys keep them open.
-    with st.expander(
-        f"Filters · {filters:d} in use" if filters else "Filters", icon=":material/filter_alt:", key="search.filters"
-    ):
-        _filters(target, offer, filters)
-    with st.expander(
-        f"More settings · {more:d} changed" if more else "More settings", icon=":material/tune:", key="search.more"
-    ):
-        _more(target)
+    with _folded(f"Filters · {filters:d} in use" if filters else "Filters", "filter_alt", FILTERS) as folded:
+        if folded.open:
+            _filters(target, offer, filters)
+    with _folded(f"More settings · {more:d} changed" if more else "More settings", "tune", MORE) as folded:
+        if folded.open:
+            _more(target)
+
+
+def _folded(title: str, icon: str, key: str) -> Any:
+    """Return a group that tells whether it is open. It stays so when its title changes, which makes it another to Streamlit."""
+    st.session_state[key] = bool(st.session_state.get(key))
+    return st.expander(title, icon=f":material/{icon}:", key=key, on_change="rerun")
 
 
 def _filters(target: Collection, offer: Offered, in_use: int) -> None:

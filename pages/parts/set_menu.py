@@ -22,13 +22,25 @@ if TYPE_CHECKING:
 REPORT = "tuning.report"
 """What the last import said: a title and a sentence for each row that did not go in as it says."""
 SAMPLES = "Sample questions"
+MENU = "tuning.menu"
+"""Where the session keeps whether the menu is open."""
 _UPLOAD = "tuning.upload"
 _SURE = "tuning.delete.sure"
 _MOST_PROBLEMS = 50
 
 
 def menu(bench: Workbench, target: Collection, chosen: QuestionSet | None, infos: Sequence[QuestionSetInfo]) -> None:
-    with st.popover("Make or import sets", icon=":material/checklist:", width="stretch", type="tertiary"):
+    """Draw the menu of sets; what is in it is drawn when it is opened."""
+    with st.popover(
+        "Make or import sets",
+        icon=":material/checklist:",
+        width="stretch",
+        type="tertiary",
+        key=MENU,
+        on_change="rerun",
+    ) as opened:
+        if not opened.open:
+            return
         if chosen is not None:
             _this_one(bench, chosen)
         st.text_input(

@@ -90,14 +90,12 @@ def _eligible(candidates: Candidates, mode: Mode, options: SearchOptions) -> lis
 def _scored(hits: Sequence[tuple[int, Hit]], mode: Mode, weight: float) -> list[_Scored]:
     """Return each candidate with both its numbers. The side that a mode does not rank by is not looked at."""
     share = {"semantic": 1.0, "keyword": 0.0}.get(mode, weight)
-    cosines = [hit.parts.cosine for _, hit in hits] if mode != "keyword" else [0.0] * len(hits)
-    keywords = [hit.parts.keyword for _, hit in hits] if mode != "semantic" else [0.0] * len(hits)
-    best_cosine, best_keyword = max(cosines, default=0.0), max(keywords, default=0.0)
+    best_cosine = max((hit.parts.cosine for _, hit in hits), default=0.0) if mode != "keyword" else 0.0
+    best_keyword = max((hit.parts.keyword for _, hit in hits), default=0.0) if mode != "semantic" else 0.0
     made = []
-    for (at, hit), cosine, keyword in zip(hits, cosines, keywords, strict=True):
-        # Operation by operation as `evaluation.scoring` does it for many questions at once.
-        cosine = cosine / best_cosine if best_cosine > 0 else 0.0
-        keyword = keyword / best_keyword if best_keyword > 0 else 0.0
+    for at, hit in hits:
+        cosine = hit.parts.cosine / best_cosine if best_cosine > 0 else 0.0
+        keyword = hit.parts.keyword / best_keyword if best_keyword > 0 else 0.0
         made.append(_Scored(hit, at, match_score(hit.parts, mode), share * cosine + (1 - share) * keyword))
     return made
 

@@ -158,19 +158,17 @@ class Snapshot:
 
     def documents(self, document_ids: Iterable[str]) -> dict[str, DocumentFacts]:
         """Return name, day and tags of those of the documents that exist."""
-        wanted, found = tuple(document_ids), {}
-        for at in range(0, len(wanted), BATCH):
-            batch = wanted[at : at + BATCH]
-            rows = self._connection.execute(
-                "SELECT id, name, added_at, (SELECT group_concat(tag, char(10)) FROM document_tags WHERE document_id = documents.id) "
-                f"FROM documents INDEXED BY documents_facts WHERE id IN ({marks(batch)})",
-                batch,
+        rows = self._connection.execute(
+            "SELECT id, name, added_at, (SELECT group_concat(tag, char(10)) FROM document_tags WHERE document_id = documents.id) "
+            "FROM documents INDEXED BY documents_facts WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(document_ids)),),
+        )
+        return {
+            row[0]: DocumentFacts(
+                row[1], datetime.fromisoformat(row[2]), tuple((row[3] or "").split("\n")) if row[3] else ()
             )
-            for key, name, added_at, tags in rows:
-                found[key] = DocumentFacts(
-                    name, datetime.fromisoformat(added_at), tuple(tags.split("\n")) if tags else ()
-                )
-        return found
+            for row in rows
+        }
 
     def contexts(self, chunks: Iterable[Chunk], neighbours: int) -> dict[str, Context]:
         """Return each chunk, by id, with the text from `neighbours` chunks before it to as many after it.

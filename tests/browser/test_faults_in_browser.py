@@ -106,6 +106,19 @@ def test_stop_before_the_first_byte(stage: Stage) -> None:
     assert time.monotonic() - began < USABLE_S
 
 
+def test_stop_stays_where_it_is(stage: Stage) -> None:
+    """The sentence of what is waited for comes beside the button, not above it: a press at that moment would miss."""
+    stage.ask("slow?delay=20")
+    page = stage.tab.page
+    stop = page.locator("[class*=st-key-ask-stop] button")
+    stop.wait_for(timeout=15_000)
+    before = stop.bounding_box()
+    page.get_by_text("Waiting for fault/slow").wait_for(timeout=15_000)
+    assert before == stop.bounding_box()
+    stop.click()
+    page.locator("section.turn .notice", has_text="Stopped").wait_for(timeout=10_000)
+
+
 def test_a_hostile_answer_calls_nobody(stage: Stage) -> None:
     """Images, links and HTML, while they stream and afterwards: a listening server hears nothing, and there is nothing to click."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

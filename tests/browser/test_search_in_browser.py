@@ -160,3 +160,33 @@ def test_every_move_is_redrawn(visitor: Visit, link: str, drawn: str) -> None:
     tab = visitor().go(link)
     tab.page.locator(f".st-key-{drawn}").wait_for()
     move(tab, drawn, 0.03)
+
+
+def test_parts_drawn_late_have_their_place_from_the_start(visitor: Visit) -> None:
+    """What the page keeps free for a part is what the part takes: nothing below it moves when its script is there."""
+    tab = visitor().go(LINK)
+    tab.page.get_by_text("More settings", exact=True).click()
+    tab.page.locator(".st-key-search-neighbours-slider").wait_for()
+    tab.idle()
+    late = "[class*=st-key-search-][class*=-slider], .st-key-search-mode-True, .st-key-profile-pick, .st-key-search-compare"
+    late += ", .st-key-tuning-set, .st-key-collection, .st-key-profile-since, .st-key-frame-collection, .st-key-search-chart"
+    spare = tab.page.eval_on_selector_all(
+        late,
+        "parts => parts.map(part => part.getBoundingClientRect().height - parseFloat(getComputedStyle(part).minHeight))",
+    )
+    assert 14 == len(spare) and all(-0.5 <= height <= 2 for height in spare), spare
+
+
+def test_folded_settings_are_drawn_when_they_are_opened(visitor: Visit) -> None:
+    """Closed, they cost a moved slider nothing; opened, they are there and act; closed again, they go on acting."""
+    tab = visitor().go(LINK + "&t=0.10")
+    assert 0 == tab.page.locator(".st-key-search-page_from").count()
+    tab.page.get_by_text("Filters", exact=True).click()
+    tab.page.get_by_label("From page").fill("4")
+    tab.page.keyboard.press("Enter")
+    tab.page.get_by_text("Filters · 1 in use").click()
+    tab.page.locator(".st-key-search-page_from").wait_for(state="detached")
+    tab.idle()
+    assert "1 filter" in tab.text("search-results")
+    tab.page.get_by_role("button", name="Make or import sets").click()
+    tab.page.get_by_label("New set").wait_for()

@@ -52,10 +52,14 @@ class Page:
         uploader.set_value([(name, data, "application/octet-stream") for name, data in files])
         return self.run()
 
-    def pick(self, key: str, value: str) -> Page:
+    def pick(self, key: str, value: Any) -> Page:
         """Press a drawn button: what the component would report."""
         self.test.session_state[key] = value
         return self.run()
+
+    def open(self, key: str) -> Page:
+        """Open what is folded away: only then is drawn what is in it."""
+        return self.pick(key, True)
 
     def finish(self, kind: str) -> Page:
         """Wait for the newest job of that kind, then look again."""

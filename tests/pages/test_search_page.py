@@ -99,7 +99,7 @@ def key_of(page: Any, field: str) -> str:
 
 def test_a_filter_by_tag_and_by_pages_narrows_the_search(visit_with_samples: Visit) -> None:
     """Only documents with the tag are left, then only chunks of those pages; the line above the hits counts the filters."""
-    page = visit_with_samples("search", q=QUESTION, t="0.1")
+    page = visit_with_samples("search", q=QUESTION, t="0.1").open("search.filters")
     report = next(d for d in page.bench.catalog.documents() if d.name.endswith(".pdf"))
     page.bench.catalog.set_tags(report.id, ["annual"])
     results = page.pick(key_of(page, "tags"), ["annual"]).drawn("search.results")

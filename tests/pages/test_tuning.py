@@ -211,7 +211,7 @@ def test_a_broken_import_is_told_and_loses_nothing(tuned: Any, data: bytes) -> N
     import rag
 
     before = rag.evaluation.QuestionSets(tuned.bench.catalog.engine).get("sample questions")
-    tuned.drop(("broken.csv", data))
+    tuned.open("tuning.menu").drop(("broken.csv", data))
     said = [*tuned.boxes(), tuned.drawn("tuning.report.drawn")]
     assert any(len(sentence) > 20 for sentence in said)
     assert before == rag.evaluation.QuestionSets(tuned.bench.catalog.engine).get("sample questions")
@@ -318,7 +318,7 @@ def test_labels_of_a_replaced_document_are_found_again(visit_with_samples: Visit
     assert "In ferry: 2 places in an earlier version of ferry.txt: find them again" in page.run().drawn(
         "search.results"
     )
-    page.press("Find labels again")
+    page.open("tuning.menu").press("Find labels again")
     report = page.drawn("tuning.report.drawn")
     assert "1 of 2 labels of replaced documents found again." in report
     assert "its words do not stand in the present ferry.txt; label it anew" in report
@@ -351,7 +351,7 @@ def test_labels_can_be_changed_and_taken_back(visit_with_samples: Visit) -> None
 
 def test_sample_questions_are_one_press_away(visit_with_samples: Visit) -> None:
     """The questions that come with the samples become a set that is chosen and measured at once."""
-    page = visit_with_samples("search").press("Questions on the sample documents").finish("score")
+    page = visit_with_samples("search").open("tuning.menu").press("Questions on the sample documents").finish("score")
     assert "31 of 31" in page.drawn("tuning.set.drawn") or "In the documents (31)" in page.drawn("tuning.set.drawn")
     assert "45 questions imported" in page.drawn("tuning.report.drawn")
 
@@ -359,7 +359,7 @@ def test_sample_questions_are_one_press_away(visit_with_samples: Visit) -> None:
 def test_an_imported_row_that_fits_no_document_says_so(visit_with_samples: Visit) -> None:
     """The set is made of all rows; one that points nowhere stays as a draft, with its sentence."""
     rows = "question,document,page,answerable\nWho wrote it?,nowhere.pdf,1,\nWho is the king of Mars?,,,false\n"
-    page = visit_with_samples("search").drop(("board.csv", rows.encode()))
+    page = visit_with_samples("search").open("tuning.menu").drop(("board.csv", rows.encode()))
     report = page.drawn("tuning.report.drawn")
     assert "board.csv: 2 questions imported, 1 of them drafts" in report and "nowhere.pdf" in report
     assert "Not measured (1)" in page.finish("score").drawn("tuning.set.drawn")
@@ -367,7 +367,7 @@ def test_an_imported_row_that_fits_no_document_says_so(visit_with_samples: Visit
 
 def test_a_file_that_is_no_table_is_one_sentence(visit_with_samples: Visit) -> None:
     """Nothing is made of it and nothing is lost."""
-    page = visit_with_samples("search").drop(("notes.csv", b"just,some\nwords,here\n"))
+    page = visit_with_samples("search").open("tuning.menu").drop(("notes.csv", b"just,some\nwords,here\n"))
     assert any("has no column" in sentence for sentence in page.boxes())
     assert ["None: one question"] == page.test.selectbox(key="tuning.set").options
 
@@ -377,6 +377,7 @@ def test_a_set_is_renamed_and_deleted(tuned: Any) -> None:
     import rag
 
     sets = rag.evaluation.QuestionSets(tuned.bench.catalog.engine)
+    tuned.open("tuning.menu")
     rename = next(w for w in tuned.test.text_input if w.label == "Rename")
     rename.set_value("board questions")
     tuned.run()
@@ -389,6 +390,7 @@ def test_a_set_is_renamed_and_deleted(tuned: Any) -> None:
 
 def test_a_taken_name_is_one_sentence(tuned: Any) -> None:
     """Two sets of one name could not be told apart."""
+    tuned.open("tuning.menu")
     new = next(w for w in tuned.test.text_input if w.label == "New set")
     new.set_value("sample questions")
     tuned.run()
