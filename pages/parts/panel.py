@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.parts import controls, embedding_models
 from pages.parts.live_slider import live_slider
-from pages.parts.safe_text import visible
+from pages.parts.safe_text import label, visible
 
 if TYPE_CHECKING:
     from pages.parts.offered import Offered
@@ -64,7 +64,7 @@ def groups(target: Collection, offer: Offered) -> None:
 def _folded(title: str, icon: str, key: str) -> Any:
     """Return a group that tells whether it is open. It stays so when its title changes, which makes it another to Streamlit."""
     st.session_state[key] = bool(st.session_state.get(key))
-    return st.expander(title, icon=f":material/{icon}:", key=key, on_change="rerun")
+    return st.expander(label(title), icon=f":material/{icon}:", key=key, on_change="rerun")
 
 
 def _filters(target: Collection, offer: Offered, in_use: int) -> None:
