@@ -7,15 +7,17 @@ from zlib import crc32
 
 import streamlit as st
 
+from pages.parts import provider_trial
 from pages.parts.models import visitor
 from pages.parts.provider_keys import forget_typed, key_place, names_in, take_key
-from pages.parts.safe_text import label, visible
+from pages.parts.safe_text import label, say, visible
 from rag import RagError, Workbench
 
 if TYPE_CHECKING:
     from rag.providers.config import ProviderConfig
     from rag.providers.gateway import ModelCard
 
+_TRIAL = "change.trial.{}"
 _LIMITS = {
     "rpm": ("Requests a minute", "requests_per_minute"),
     "tpm": ("Tokens a minute", "tokens_per_minute"),
@@ -39,8 +41,13 @@ def show(bench: Workbench, config: ProviderConfig) -> None:
     st.text_input("New key", type="password", key=f"{fields}.key", autocomplete="off", placeholder="unchanged")
     if st.session_state.get(f"{fields}.key"):
         key_place(bench, fields)
-    st.button(
-        "Save", key=f"{fields}.save", type="primary", on_click=_save, args=(bench, config, fields), width="stretch"
+    if st.button(
+        "Save", key=f"{fields}.save", type="primary", width="stretch",
+        help="Another address, key or default model is tried out first, as Test does, and kept once it answers.",
+    ):  # fmt: skip
+        _save(bench, config, fields)
+    provider_trial.outcome(
+        _TRIAL.format(config.name), "Save it anyway", f"{fields}.anyway", _keep, (bench, config, fields)
     )
     if bench.gateway.key_hint(config, visitor()) and (config.key_env or not _from_its_vendor(bench, config)):
         st.button(
@@ -121,8 +128,28 @@ def _known_price(card: ModelCard, part: str, is_own: bool) -> str:
 
 
 def _save(bench: Workbench, config: ProviderConfig, fields: str) -> None:
-    """Keep what was entered; what is refused is said on the page that follows, with everything as it was typed."""
-    st.session_state.pop(f"settings.trial.{config.name}", None)
+    """Keep what was entered once it works; what is refused is said, with everything as it was typed."""
+    trial, key = _TRIAL.format(config.name), str(st.session_state.get(f"{fields}.key") or "")
+    provider_trial.forget(trial)
+    try:
+        wanted = bench.gateway.book.changed(config.name, **_entered(config, fields))
+    except RagError as error:
+        say("error", f"Nothing was changed. {error}")
+        return
+    if (key or _asked(wanted) != _asked(config)) and not provider_trial.works(bench, wanted, key, trial):
+        return
+    _keep(bench, config, fields)
+    st.rerun()
+
+
+def _asked(config: ProviderConfig) -> tuple[str, str, str]:
+    """Return what a test of it calls: where, which chat model and which embedding model."""
+    return config.url, config.default_model, next(iter(config.embedding_models), "")
+
+
+def _keep(bench: Workbench, config: ProviderConfig, fields: str) -> None:
+    for said in (_TRIAL, "settings.trial.{}"):
+        st.session_state.pop(said.format(config.name), None)
     try:
         bench.gateway.book.change(config.name, **_entered(config, fields))
     except RagError as error:

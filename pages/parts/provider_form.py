@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.parts import provider_trial
 from pages.parts.models import visitor
 from pages.parts.provider_keys import forget_typed, key_place, names_in, take_key
 from pages.parts.safe_text import label, say
@@ -14,7 +14,6 @@ from rag import RagError, Workbench
 
 if TYPE_CHECKING:
     from rag.providers.config import ProviderConfig
-    from rag.providers.trial import Trial
 
 _TRIAL = "settings.add.trial"
 _EXAMPLES = {"openai": "https://gateway.example.com/v1", "anthropic": "https://gateway.example.com"}
@@ -29,15 +28,10 @@ def show(bench: Workbench) -> None:
     tested = test.button("Test", key=f"{fields}.test", icon=":material/network_check:", width="stretch")
     wanted = add.button("Add", key=f"{fields}.add", type="primary", icon=":material/add:", width="stretch")
     config = _config(bench, fields) if tested or wanted else None
-    if config is not None:
-        if tested or not _was_fine(config, fields):
-            with st.spinner("Asking …"):
-                trial = bench.gateway.try_out(config, key=_key(fields), user=visitor())
-            st.session_state[_TRIAL] = (_print(config, fields), trial)
-        if wanted and _was_fine(config, fields):
-            _keep(bench, config, fields)
-            st.rerun()
-    _outcome(bench, fields, wanted)
+    if config is not None and provider_trial.works(bench, config, _key(fields), _TRIAL, again=tested) and wanted:
+        _keep(bench, config, fields)
+        st.rerun()
+    provider_trial.outcome(_TRIAL, "Add it anyway", f"{fields}.anyway", _keep_anyway, (bench, fields))
 
 
 def _fields(bench: Workbench, fields: str) -> None:
@@ -109,29 +103,6 @@ def _key(fields: str) -> str:
     return str(st.session_state.get(f"{fields}.key") or "")
 
 
-def _print(config: ProviderConfig, fields: str) -> str:
-    """Return what tells two entries apart, without the key being readable from it."""
-    return hashlib.sha256(f"{config!r}\0{_key(fields)}".encode()).hexdigest()
-
-
-def _was_fine(config: ProviderConfig, fields: str) -> bool:
-    seen, trial = st.session_state.get(_TRIAL, ("", None))
-    return seen == _print(config, fields) and trial is not None and trial.ok
-
-
-def _outcome(bench: Workbench, fields: str, wanted: bool) -> None:
-    """Say what the test gave; one that failed may be added all the same, for a server that is only down now."""
-    trial: Trial | None = st.session_state.get(_TRIAL, ("", None))[1]
-    if trial is None:
-        return
-    say("success" if trial.ok else "warning", trial.sentence)
-    if trial.models:
-        names = ", ".join(model.id for model in trial.models[:40])
-        st.caption(f"It offers {len(trial.models)}: {label(names, 1200)}")
-    if not trial.ok:
-        st.button("Add it anyway", key=f"{fields}.anyway", on_click=_keep_anyway, args=(bench, fields))
-
-
 def _keep_anyway(bench: Workbench, fields: str) -> None:
     if (config := _config(bench, fields)) is not None:
         _keep(bench, config, fields)
@@ -145,5 +116,5 @@ def _keep(bench: Workbench, config: ProviderConfig, fields: str) -> None:
         return
     if key := _key(fields):
         take_key(bench, config.name, key, fields)
-    st.session_state.pop(_TRIAL, None)
+    provider_trial.forget(_TRIAL)
     forget_typed()

@@ -200,6 +200,15 @@ def _wrong(sentence: str) -> ProviderError:
     return ProviderError("invalid", sentence)
 
 
+def _changed(old: ProviderConfig, changes: dict[str, Any]) -> ProviderConfig:
+    new = make_config(old.name, **{**_fields(old), **changes})
+    if new.url == old.url:
+        return new
+    return replace(
+        new, key_is_stored=False, key_env=changes.get("key_env", "")
+    )  # its path too: one host may serve many
+
+
 class ProviderBook:
     """The providers of one workbench, in the order in which they were added. Safe from any thread."""
 
@@ -236,13 +245,15 @@ class ProviderBook:
         """Change a provider and return it. With another address its key, or the variable named for it, is dropped."""
         with self._lock:
             old = self.get(name)
-            new = make_config(name, **{**_fields(old), **changes})
-            if new.url != old.url:  # its path too: one host may serve many customers
-                new = replace(new, key_is_stored=False, key_env=changes.get("key_env", ""))
+            new = _changed(old, changes)
             self._save([new if c.name == name else c for c in self.all()])
         if new.url != old.url:
             self.on_forget_key(old)
         return new
+
+    def changed(self, name: str, **changes: Any) -> ProviderConfig:
+        """Return the provider as `change` would leave it; nothing is kept. Raises `ProviderError`."""
+        return _changed(self.get(name), changes)
 
     def remove(self, name: str) -> None:
         """Forget a provider and its key."""

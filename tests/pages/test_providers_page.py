@@ -20,6 +20,12 @@ def server() -> Iterator[FaultServer]:
         yield server
 
 
+@pytest.fixture
+def elsewhere() -> Iterator[FaultServer]:
+    with FaultServer() as server:
+        yield server
+
+
 def field(page: Any, key: str) -> Any:
     """Return the widget whose key ends like this; the beginning changes after each save."""
     t = page.test
@@ -133,15 +139,48 @@ def test_stored_keys_are_unlocked_after_a_restart(visit: Visit, server: FaultSer
     assert "ready" in page.drawn("settings.provider.fault")
 
 
-def test_another_address_drops_the_key(visit: Visit, server: FaultServer) -> None:
+def test_another_address_drops_the_key(visit: Visit, server: FaultServer, elsewhere: FaultServer) -> None:
     """The key was entered for the first address, and the page says so before."""
     page = added(visit("settings"), server)
     url = next(w for w in page.test.text_input if (w.key or "").startswith("change.fault") and w.key.endswith(".url"))
-    url.set_value("https://elsewhere.example/v1")
+    url.set_value(elsewhere.openai_url)
     page.press("Save")
     said = page.drawn("settings.provider.fault")
-    assert "elsewhere.example" in said and "end9" not in said
+    assert elsewhere.openai_url in said and "end9" not in said
     assert "drops the key" in page.markdown()
+    assert elsewhere.exchanges and KEY not in "".join(str(asked.headers) for asked in elsewhere.exchanges)
+
+
+def test_what_does_not_work_is_not_changed(visit: Visit, server: FaultServer) -> None:
+    """A model or key that the provider refuses is a sentence, with the old ones kept until one more press."""
+    page = added(visit("settings"), server)
+    before = page.bench.gateway.book.get("fault")
+    changing(page, "models").set_value("401")
+    changing(page, "key").set_value("sk-another-key-of-this-provider-f00d")
+    page.press("Save")
+    assert any("rejected" in sentence for sentence in page.boxes())
+    assert before == page.bench.gateway.book.get("fault")
+    assert "ending …end9" in page.drawn("settings.provider.fault")
+    assert ("401", "sk-another-key-of-this-provider-f00d") == (
+        changing(page, "models").value, changing(page, "key").value,
+    )  # fmt: skip
+    changing(page, "models").set_value("ok")
+    page.press("Save")
+    assert "ending …f00d" in page.drawn("settings.provider.fault") and "" == changing(page, "key").value
+    changing(page, "models").set_value("401")
+    page.press("Save").press("Save it anyway")
+    assert ("401",) == page.bench.gateway.book.get("fault").models and not page.boxes()
+
+
+def test_what_no_call_depends_on_is_saved_without_one(visit: Visit, server: FaultServer) -> None:
+    """Limits and further models cost no test."""
+    page = added(visit("settings"), server)
+    asked = len(server.exchanges)
+    changing(page, "rpm").set_value(7)
+    changing(page, "models").set_value("ok\nsmall")
+    page.press("Save")
+    assert 7 == page.bench.gateway.book.get("fault").limits.requests_per_minute
+    assert asked == len(server.exchanges)
 
 
 def changing(page: Any, part: str) -> Any:
