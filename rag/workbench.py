@@ -134,6 +134,8 @@ class Workbench:
         self.jobs.stop_all()
         for stream in self.answers.values():
             stream.stop()
+        for stream in self.answers.values():
+            stream.settle(1.0)
         self._close_gateway()
         if self.index_owner:
             self.index_owner.close()

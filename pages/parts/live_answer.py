@@ -65,7 +65,7 @@ class Growing:
             draw(*around(said(stream) if stream.text or stream.steps else None), key=key)
         # Stop before what is waited for: a sentence that comes and goes moves no button under a finger.
         row = st.container(key=f"ask.state.{stream.id}", horizontal=True, vertical_alignment="center")
-        row.button("Stop", key=f"ask.stop.{stream.id}", icon=":material/stop:", on_click=stream.stop)
+        row.button("Stop", key=f"ask.stop.{stream.id}", icon=":material/stop:", on_click=_stop, args=(stream,))
         self._state = row.empty()
 
     def events(self, idle_s: float) -> Iterator[bool]:
@@ -105,6 +105,12 @@ def follow(growing: Sequence[Growing]) -> None:
     while all(next(each, False) for each in followed):
         pass
     st.rerun()
+
+
+def _stop(stream: AnswerStream) -> None:
+    """Stop it, and wait the moment that its cancelled call needs to be accounted for: the page that follows says what it took."""
+    stream.stop()
+    stream.settle(0.4)
 
 
 def said(stream: AnswerStream) -> Node:

@@ -101,6 +101,7 @@ def ask(
     if stream.spent_before:  # what there is already is lost neither by a failure nor by the end of the process
         turns.save_turn(stream.id, replace(stream.spent_before, error=_INTERRUPTED), "streaming")
     stream.when_ended(lambda ended, answer: _closed(turns, ended, answer, again))
+    stream.when_paid(lambda ended, answer: _paid(turns, ended, answer, again))
     if not before:
         title_later(bench, stream, conversation_id, _title(question), generate_options.model, user)
     bench.answers[stream.id] = stream
@@ -207,6 +208,15 @@ def _closed(turns: Conversations, stream: AnswerStream, answer: Answer, again: A
             turns.take_in(again.turn_id, stream.id)
         else:
             turns.give_up(stream.id, again.turn_id, in_vain(before, answer))
+
+
+def _paid(turns: Conversations, stream: AnswerStream, answer: Answer, again: Again | None) -> None:
+    """Put what a stopped answer took where it was kept, or where it was given up."""
+    before = stream.spent_before
+    if again and again.goes_on and before and len(answer.text) <= len(before.text):
+        turns.put_answer(again.turn_id, in_vain(before, answer))
+    else:
+        turns.put_answer(stream.id, answer)
 
 
 def _saved_now_and_then(

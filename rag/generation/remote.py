@@ -133,14 +133,14 @@ class RemoteModel:
         style = style_of(request.options)
         sending = as_request(self._name, prompt, style.schema)
         yield SentEvent(self.sent(sending, prompt))
+        reader = AnswerReader(prompt, self._pages_of, self._meaning, schema=style.schema)
+        yield from reader.begin()  # before the call: nothing may come between its start and its being read, which ends it
         call = self._gateway.start(
             sending,
             fallbacks=request.options.fallbacks,
             user=self._user,
             reuse="use" if request.options.use_cache else "refresh",
         )
-        reader = AnswerReader(prompt, self._pages_of, self._meaning, schema=style.schema)
-        yield from reader.begin()
         for event in call:
             if stop():
                 call.stop()

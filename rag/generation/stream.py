@@ -46,6 +46,8 @@ OnEnd = Callable[["AnswerStream", Answer], None]
 
 _UNEXPECTED = "The answer failed for a reason that the log tells; ask again."
 _NO_TEXT = "The model returned no text; ask again or choose another model."
+_SETTLE_S = 5.0
+"""How long a stopped answer waits for the end of its calls, which are cancelled within a tenth of a second."""
 _CUT_OFF = "The answer broke off before its end; ask again."
 
 
@@ -94,6 +96,8 @@ class AnswerStream:
         self._steps: list[ResearchStep] = []
         self._answer: Answer | None = None
         self._on_end: list[OnEnd] = []
+        self._on_paid: list[OnEnd] = []
+        self._settled = threading.Event()
         self._stopping = threading.Event()
         self._closing = False
         self._changed = threading.Condition()
@@ -192,17 +196,30 @@ class AnswerStream:
         self._stopping.set()
         self._end("stopped")
 
+    def settle(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds after a stop for what the answer took; tell whether all that will be known is known."""
+        return self._settled.wait(timeout)
+
     # --- the worker ---
 
     def when_ended(self, call: OnEnd) -> None:
         """Have `call(stream, answer)` run once, just before readers see the end. Set it before `start`."""
         self._on_end.append(call)
 
+    def when_paid(self, call: OnEnd) -> None:
+        """Have `call(stream, answer)` run once after a stop, when it is known what the answer took. Set it before `start`."""
+        self._on_paid.append(call)
+
     def start(self, work: Work) -> AnswerStream:
         """Let a thread of its own write the answer, and return at once."""
         context = contextvars.Context()  # a fresh one: a page's script context must not outlive its run
-        threading.Thread(target=context.run, args=(self._run, work), name="answer", daemon=True).start()
+        threading.Thread(target=context.run, args=(self._worker, work), name="answer", daemon=True).start()
         return self
+
+    def _worker(self, work: Work) -> None:
+        self._run(work)
+        self._settle()
+        self._settled.set()
 
     def asks(self, model: str) -> None:
         """Take note of a model that is asked before the one that answers; the worker says so before it asks."""
@@ -282,8 +299,24 @@ class AnswerStream:
             self._answer = answer
             self._changed.notify_all()
 
+    def _settle(self) -> None:
+        """Fill in what a stopped answer took: that is known once its calls have ended, a moment after the stop."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._answer is not None, _SETTLE_S)
+            answer = self._answer
+        if answer is None or answer.finish != "stopped" or self.is_free:
+            return
+        paid = self._account.settled(_SETTLE_S)
+        answer = answer.with_paid(self.spent_before.paid + paid if self.spent_before else paid)
+        for call in self._on_paid:
+            try:
+                call(self, answer)
+            except Exception as failure:  # noqa: BLE001 - it stays unknown where it cannot be kept
+                log.warning("what answer %s took could not be kept: %s", self.id, failure)
+        self._answer = answer
+
     def _paid(self, event: EndEvent | None, finish: Finish) -> Paid:
-        """Return what was called for this answer; of one that is stopped meanwhile it is not known, unless all of it is free."""
+        """Return what was called for this answer; of one that is stopped meanwhile it is not known yet, unless all of it is free."""
         counted = self._account.paid
         if event and not counted.calls:  # made on this machine: it says itself what it used
             counted = Paid(event.usage, event.cost_usd)

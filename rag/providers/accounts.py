@@ -19,24 +19,31 @@ class Account:
     """The attempts that are made while it is open. Safe from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._paid = Paid()
         self._running = 0
 
     @property
     def paid(self) -> Paid:
         """What was taken so far; while an attempt runs that may cost something, the cost is unknown."""
-        with self._lock:
+        with self._changed:
             return self._paid + Paid(cost_usd=None, estimated_usd=None) if self._running else self._paid
 
+    def settled(self, timeout: float) -> Paid:
+        """Wait at most `timeout` seconds until no attempt is running, as shortly after a stop; return what was taken then."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running, timeout)
+        return self.paid
+
     def begin(self) -> None:
-        with self._lock:
+        with self._changed:
             self._running += 1
 
     def end(self, attempt: Attempt | None) -> None:
         """Count an attempt; None is one that was not made after all."""
-        with self._lock:
+        with self._changed:
             self._running -= 1
+            self._changed.notify_all()
             if attempt is not None:
                 known, about = attempt.cost.usd, attempt.cost.estimated_usd
                 self._paid += Paid(attempt.usage, known, about if known is None else None, 1)

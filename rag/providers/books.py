@@ -120,8 +120,10 @@ class Books:
 
     async def close(self, row: int, attempt: Attempt, *, items: int | None = None, cached: bool = False) -> None:
         """Close the row. A ledger that cannot be written does not cost the user the answer: it is logged."""
-        accounts.end(attempt)
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._close, row, attempt, items, cached)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._close, row, attempt, items, cached)
+        finally:  # behind the row: who waits for the account finds the ledger saying the same
+            accounts.end(attempt)
 
     async def price(self, tariff: Tariff, model: str, usage: Usage) -> Cost:
         if tariff.is_local:

@@ -255,6 +255,13 @@ class Conversations:
                 words = f"{question}\n{answer.text}".casefold()
                 connection.execute(sa.update(turn_words).where(turn_words.c.turn_id == turn_id).values(words=words))
 
+    def put_answer(self, turn_id: str, answer: Answer) -> None:
+        """Keep what is known better of an answer that has ended; its text stays. A turn that was deleted is let go."""
+        body = _ANSWER.dump_python(answer, mode="json")
+        with self._writing() as connection:
+            ended = (turns.c.id == turn_id) & (turns.c.state != "streaming")
+            connection.execute(sa.update(turns).where(ended).values(body=body))
+
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         """Open a transaction that has the write lock from its start, so that two writers wait for one another."""

@@ -114,7 +114,7 @@ def test_stop_stays_where_it_is(stage: Stage) -> None:
     stop.wait_for(timeout=15_000)
     before = stop.bounding_box()
     page.get_by_text("Waiting for fault/slow").wait_for(timeout=15_000)
-    assert before == stop.bounding_box()
+    assert before == pytest.approx(stop.bounding_box(), abs=2)  # a line settles by a pixel while fonts arrive
     stop.click()
     page.locator("section.turn .notice", has_text="Stopped").wait_for(timeout=10_000)
 

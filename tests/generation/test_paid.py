@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -170,6 +172,52 @@ def test_what_is_stopped_is_unknown_and_never_nothing(bench: rag.Workbench, serv
     until(lambda: any(r.status == "started" for r in since(bench, 0)))
     stream.stop()
     assert stream.wait(5).cost_usd is None and "unknown" == rag.reporting.price_of(stream.wait())
+
+
+@pytest.mark.parametrize("model", ["slow?s=20", "stall?s=20"])
+def test_what_was_stopped_is_known_a_moment_later(bench: rag.Workbench, server: FaultServer, model: str) -> None:
+    """Its call is cancelled, its row closed, and the answer says the same as the row: about so much, where the provider said nothing."""
+    bench.gateway.book.change("open", prices={model: {"input": 1.0, "output": 2.0}})
+    stream = rag.ask(bench, QUESTION, generate_options=GenerateOptions(model=f"open/{model}"))
+    until(lambda: any(r.status == "started" for r in since(bench, 0)))
+    stream.stop()
+    assert stream.settle(5)
+    (turn,) = rag.conversation(bench, str(stream.conversation_id)).turns
+    assert turn.answer and turn.answer == stream.wait() and "stopped" == turn.answer.finish
+    agree(turn.answer.paid, since(bench, 0))
+    assert rag.reporting.price_of(turn.answer).startswith("about $")
+
+
+def test_stopped_before_any_call_costs_nothing(bench: rag.Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was stopped while it still searched has taken nothing, and says so."""
+    searching, go_on = threading.Event(), threading.Event()
+    real = rag.search
+
+    def slowly(*args: Any, **more: Any) -> Any:
+        searching.set()
+        assert go_on.wait(10)
+        return real(*args, **more)
+
+    monkeypatch.setattr(rag, "search", slowly)
+    stream = rag.ask(bench, QUESTION, generate_options=GenerateOptions(model="open/ok?a"))
+    assert searching.wait(10)
+    stream.stop()
+    go_on.set()
+    assert stream.settle(10)
+    assert [] == since(bench, 0) and 0.0 == stream.wait().cost_usd
+
+
+def test_going_on_in_vain_counts_what_was_stopped(bench: rag.Workbench, server: FaultServer) -> None:
+    """The answer that counts again holds what the stopped attempt took as well."""
+    first = asked(bench, "length;401")
+    options, again = GenerateOptions(model="open/slow?s=20"), Again(first.id, goes_on=True)
+    stream = rag.ask(bench, QUESTION, conversation_id=first.conversation_id, generate_options=options, again=again)
+    until(lambda: any(r.status == "started" for r in since(bench, 0)))
+    stream.stop()
+    assert stream.settle(5)
+    (turn,) = rag.conversation(bench, str(first.conversation_id)).turns
+    assert turn.answer and "gone on with" in turn.answer.error
+    agree(turn.answer.paid, since(bench, 0))
 
 
 def until(happened: Callable[[], bool]) -> None:
