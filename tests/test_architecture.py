@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -67,12 +68,16 @@ def room_of(module: str) -> str:
     return parts[0] if parts[0] != "rag" else ".".join(parts[:2])
 
 
-def imports(path: Path) -> Iterator[tuple[str, ast.stmt, bool]]:
-    """Yield (module, statement, whether it stands inside a function) of every import of a file.
+@cache
+def imports(path: Path) -> tuple[tuple[str, ast.stmt, bool], ...]:
+    """Return (module, statement, whether it stands inside a function) of every import of a file.
 
     `from rag import store` counts as `rag.store`, because that is what is imported. Imports for the type checker only are left out.
     """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return tuple(_imports(path, ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def _imports(path: Path, tree: ast.Module) -> Iterator[tuple[str, ast.stmt, bool]]:
     inside = {
         id(node)
         for f in ast.walk(tree)

@@ -63,7 +63,10 @@ def price(unit: object) -> str:
 
 
 def chosen(bench: Workbench, offered: list[Choice]) -> Choice:
-    """Return the model of this session, else of the address, else the one chosen last; extracts where that cannot be used."""
+    """Return the model of this session, else of the address, else the one chosen last; extracts where that cannot be used.
+
+    One of the address becomes the session's: New and other pages clear the address, and no other model may answer then.
+    """
     usable = {c.name: c for c in offered if not c.problem}
     wanted = st.session_state.get(CHOSEN) or st.query_params.get(MODEL) or bench.catalog.setting(SETTING, "")
     found = usable.get(str(wanted), usable[EXTRACTS])
@@ -72,6 +75,8 @@ def chosen(bench: Workbench, offered: list[Choice]) -> Choice:
         st.session_state["ask.model.problem"] = f"{wanted} cannot answer now. {why} Extracts answer instead."
     else:
         st.session_state.pop("ask.model.problem", None)
+    if found.name == st.query_params.get(MODEL):
+        st.session_state[CHOSEN] = found.name
     if found.name != EXTRACTS:
         st.query_params[MODEL] = found.name
     else:

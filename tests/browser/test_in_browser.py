@@ -43,24 +43,24 @@ def threshold_key(visitor: Visitor) -> str:
     )
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_a_deep_link_brings_the_frame(visitor: Visit, path: str) -> None:
-    """Whatever address comes first, the page has its frame and asks no other machine for anything."""
+@pytest.mark.parametrize("path", [*PAGES, LINK])
+def test_a_deep_link_brings_the_frame_and_all_fits(visitor: Visit, path: str) -> None:
+    """Whatever address comes first, the page has its frame and asks no other machine for anything.
+
+    At both widths, in both palettes, nothing runs out of the window, and the palette is the visitor's.
+    """
     tab = visitor().go(path)
     assert tab.page.get_by_test_id("stSidebarNav").is_visible()
     assert 1 == tab.page.locator("[data-testid=stMainBlockContainer] h1").count()
     assert 0 == tab.page.get_by_text("Page not found").count()
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (1920, "light"), (1920, "dark")])
-def test_pages_fit(visitor: Visit, width: int, scheme: str) -> None:
-    """At both widths, in both palettes, nothing runs out of the window, and the palette is the visitor's."""
-    tab = visitor(width=width, scheme=scheme)
-    for path in (*PAGES, LINK):
-        tab.go(path)
-        assert tab.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        shade = tab.page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
-        assert (sum(int(v) for v in shade[4:-1].split(",")[:3]) > 380) == (scheme == "light")
+    for scheme in ("light", "dark"):
+        tab.page.emulate_media(color_scheme=scheme)
+        for width in (1280, 1920):
+            tab.page.set_viewport_size({"width": width, "height": 900})
+            tab.idle(150)
+            assert tab.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (scheme, width)
+            shade = tab.page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
+            assert (sum(int(v) for v in shade[4:-1].split(",")[:3]) > 380) == (scheme == "light"), (scheme, width)
 
 
 def test_a_slider_moves_the_results_while_it_is_dragged(visitor: Visit) -> None:

@@ -245,6 +245,14 @@ def test_the_choice_is_kept(page: Any, visit_with_samples: Visit) -> None:
     assert "fault/ok: price unknown" in later.drawn("ask.cost")
 
 
+def test_the_model_of_a_link_stays(visit_with_samples: Visit, page: Any) -> None:
+    """New and another page clear the address; no other model, with another price, answers then."""
+    linked = visit_with_samples("ask", m="fault/ok", q=QUESTION)
+    assert ["fault/ok"] == [turn.answer.model for turn in turns(linked)]
+    assert "fault/ok: price unknown" in linked.press("New").drawn("ask.cost")
+    assert "fault/ok: price unknown" in linked.go("usage").go("ask").drawn("ask.cost")
+
+
 def test_a_known_price_is_said_before(page: Any) -> None:
     """The quiet line names the amount for a model with a price."""
     gateway = page.bench.gateway
