@@ -7,6 +7,7 @@ to be their own test doubles.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
@@ -105,6 +106,29 @@ def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     from rag.settings import Settings
 
     monkeypatch.setitem(Settings.model_config, "env_file", None)
+
+
+@pytest.fixture(autouse=True)
+def migrated_once(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A new catalog is a copy of the first one that was made: over a thousand tests need one. Tests of the store make theirs."""
+    from rag.store import opening
+
+    if "store" in request.path.parts:
+        return
+    real, first = opening._migrate, tmp_path_factory.getbasetemp() / "first-catalog.db"
+
+    def copied(path: Path) -> None:
+        if path.exists():  # one that is brought up to date
+            return real(path)
+        if not first.exists():
+            real(path)
+            shutil.copy(path, first)
+        shutil.copy(first, path)
+        return None
+
+    monkeypatch.setattr(opening, "_migrate", copied)
 
 
 @pytest.fixture
