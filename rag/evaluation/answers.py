@@ -278,6 +278,8 @@ class _Answering:
     def _take(self, question: LabelledQuestion, answer: AnswerScore, result: SearchResult) -> None:
         """Keep an answer with its question; now and then keep the run, in case the process is killed."""
         score = self._scores[question.id]
+        if score.answer is not None:
+            answer = _with_failed(score.answer, answer)
         if question.label == "adversarial":
             score = replace(
                 score,
@@ -330,6 +332,18 @@ def score_answer(question: LabelledQuestion, answer: Answer) -> AnswerScore:
         duration_ms=answer.duration_ms,
         cached=answer.cached,
         note=answer.error or answer.note,
+    )
+
+
+def _with_failed(failed: AnswerScore, answer: AnswerScore) -> AnswerScore:
+    """Return an answer with what those before it took that failed: it was paid for the same question."""
+    known = failed.cost_usd is not None and answer.cost_usd is not None
+    return replace(
+        answer,
+        cost_usd=(failed.cost_usd or 0.0) + (answer.cost_usd or 0.0) if known else None,
+        input_tokens=failed.input_tokens + answer.input_tokens,
+        output_tokens=failed.output_tokens + answer.output_tokens,
+        cached=answer.cached and failed.cost_usd == 0,
     )
 
 

@@ -140,6 +140,21 @@ def test_what_failed_was_paid_for_as_well(bench: Workbench, asked: QuestionSet, 
     assert "correct_usd" not in run.info.costs and "answer_ms" in run.info.costs
 
 
+def test_going_on_counts_what_failed_before(bench: Workbench, asked: QuestionSet, server: FaultServer) -> None:
+    """A failed answer that is asked again was paid for as well: the run costs what its rows in the ledger do."""
+    model = "empty;empty;ok"
+    server.replies[model] = [CITED]
+    bench.gateway.book.change("fault", prices={model: {"input": 1.0, "output": 2.0}})
+    first = answered(bench, asked, f"fault/{model}", use_cache=False)
+    assert 2 == verdicts(first).count("failed") and 0 < first.info.pending
+    assert resume_answers(bench, first.info.id, use_cache=False).wait(60)
+    run = Runs(bench.catalog.engine).get(first.info.id)
+    rows = [row for row in bench.ledger.records() if row.provider == "fault"]
+    assert 0 == verdicts(run).count("failed") and 6 == len(rows)
+    assert run.info.costs["answers_usd"] == pytest.approx(sum(row.cost_usd or 0.0 for row in rows))
+    assert sum(s.answer.input_tokens for s in run.questions if s.answer) == sum(r.usage.input_tokens for r in rows)
+
+
 def test_a_wrong_key_is_not_tried_for_every_question(bench: Workbench, asked: QuestionSet, server: FaultServer) -> None:
     """After some failures in a row the run ends with the provider's sentence, and can go on."""
     job = start_answers(bench, asked, model="fault/401")
