@@ -155,6 +155,24 @@ def samples() -> list[Upload]:
 
 
 @pytest.fixture(scope="session")
+def sample_data(tmp_path_factory: pytest.TempPathFactory, samples: list[Upload]) -> Path:
+    """A data folder with the sample documents in its default collection; tests work on copies."""
+    import rag
+
+    folder = tmp_path_factory.mktemp("samples") / "data"
+    with rag.open_workbench(folder) as bench:
+        report = rag.ingest(bench, samples)
+    assert all(f.status == "added" for f in report.files)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def with_samples(sample_data: Path) -> Callable[[Path], Path]:
+    """Return what makes a folder into a data folder with the sample documents, and returns it: embedding them takes two seconds."""
+    return lambda folder: Path(shutil.copytree(sample_data, folder, dirs_exist_ok=True))
+
+
+@pytest.fixture(scope="session")
 def eval_dir() -> Path:
     """Folder of the public evaluation sets; tests that need them skip where they are not beside the repository."""
     if not EVAL.is_dir():

@@ -43,13 +43,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory, samples: list[Any]) -> Iterator[Server]:
+def server(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, with_samples: Callable[[Path], Path]
+) -> Iterator[Server]:
     """A server over the sample documents, shared by the tests that only look."""
-    import rag
-
     data = tmp_path_factory.mktemp("served") / "data"
-    with rag.open_workbench(data) as bench:
-        rag.ingest(bench, samples)
+    with_samples(data)
     with served(data) as server:
         yield server
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -84,10 +84,11 @@ def provider() -> Iterator[FaultServer]:
 
 
 @pytest.fixture(scope="module")
-def address(provider: FaultServer, samples: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def address(
+    provider: FaultServer, with_samples: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     data: Path = tmp_path_factory.mktemp("answers") / "data"
-    with rag.open_workbench(data) as bench:
-        rag.ingest(bench, samples)
+    with rag.open_workbench(with_samples(data)) as bench:
         six_excerpts = SearchOptions(
             top_k=6, similarity_threshold=0.0
         )  # whatever the question is, so that [1] to [6] are sent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,12 +54,13 @@ def provider() -> Iterator[FaultServer]:
 
 
 @pytest.fixture(scope="module")
-def address(provider: FaultServer, samples: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def address(
+    provider: FaultServer, with_samples: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
     import rag
 
     data: Path = tmp_path_factory.mktemp("remote") / "data"
-    with rag.open_workbench(data) as bench:
-        rag.ingest(bench, samples)
+    with rag.open_workbench(with_samples(data)) as bench:
         gateway = bench.gateway
         gateway.book.add(gateway.configure("fault", base_url=provider.openai_url, key_env="FAULT_KEY", models=MODELS))
     os.environ["FAULT_KEY"] = "sk-test-0123456789abcd"

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-import rag
 from tests.browser.harness import ROOT, Server, Visitor, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-    from rag import Upload
 
 
 class Canary(ThreadingHTTPServer):
@@ -179,10 +176,9 @@ app = st.App({frame!r}, lifespan=workbench.lifespan, on_script_error=workbench.e
 
 
 @pytest.fixture
-def slow_server(browser: Browser, tmp_path: Path, samples: list[Upload]) -> Iterator[Server]:
+def slow_server(browser: Browser, tmp_path: Path, with_samples: Callable[[Path], Path]) -> Iterator[Server]:
     """The sample documents, answered at the speed of a remote model."""
-    with rag.open_workbench(tmp_path / "data") as bench:
-        rag.ingest(bench, samples)
+    with_samples(tmp_path / "data")
     script = tmp_path / "slow.py"
     script.write_text(SLOW.format(frame=str(ROOT / "pages" / "_frame.py")), encoding="utf-8")
     with served(tmp_path / "data", script) as server:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,7 +24,7 @@ SAID = "The gearbox of turbine 3 failed [1]. It took a while until a crane arriv
 
 @pytest.fixture
 def researching(
-    browser: Browser, tmp_path: Path, samples: list[Any], monkeypatch: pytest.MonkeyPatch
+    browser: Browser, tmp_path: Path, with_samples: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Server]:
     """A server with a model that searches, reads, and then writes slowly."""
     monkeypatch.setenv("FAULT_KEY", "sk-test-0123456789abcd")
@@ -34,8 +34,7 @@ def researching(
             calls("read_pages", document="brackwater-annual-report-2025.pdf", first=3),
             SAID,
         ]
-        with rag.open_workbench(tmp_path / "data") as bench:
-            rag.ingest(bench, samples)
+        with rag.open_workbench(with_samples(tmp_path / "data")) as bench:
             gateway = bench.gateway
             gateway.book.add(
                 gateway.configure("fault", base_url=provider.openai_url, key_env="FAULT_KEY", models=(MODEL,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,13 +19,14 @@ OTHER = "Did the board approve the Saltmarsh battery, and who voted against it?"
 
 
 @pytest.fixture(scope="module")
-def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory, samples: list[Any]) -> Iterator[Server]:
+def server(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, with_samples: Callable[[Path], Path], samples: list[Any]
+) -> Iterator[Server]:
     """A server of its own, because profiles are made on it: the sample documents in two collections."""
     import rag
 
     data = tmp_path_factory.mktemp("searched") / "data"
-    with rag.open_workbench(data) as bench:
-        rag.ingest(bench, samples)
+    with rag.open_workbench(with_samples(data)) as bench:
         bench.create_collection("small", options=rag.ChunkOptions(chunk_size_tokens=80))
         rag.ingest(bench, samples, collection="small")
         bench.profiles.save(rag.types.Profile("words only", rag.SearchOptions(mode="keyword", top_k=3)))

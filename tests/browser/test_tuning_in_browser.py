@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,13 +19,14 @@ SET = "Board questions"
 
 
 @pytest.fixture(scope="module")
-def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory, samples: list[Any]) -> Iterator[Server]:
+def server(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, with_samples: Callable[[Path], Path]
+) -> Iterator[Server]:
     """A server of its own, because labels are made on it: the sample documents with their questions as a set."""
     import rag
 
     data = tmp_path_factory.mktemp("tuned") / "data"
-    with rag.open_workbench(data) as bench:
-        rag.ingest(bench, samples)
+    with rag.open_workbench(with_samples(data)) as bench:
         found = rag.evaluation.import_questions(bench, "questions.jsonl", rag.load_samples().labelled)
         rag.evaluation.QuestionSets(bench.catalog.engine).create(SET, found.questions)
     with served(data) as server:

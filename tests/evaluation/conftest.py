@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from made_pools import QUESTIONS
 
 import rag
-from rag import Upload, Workbench
+from rag import Workbench
 from rag.evaluation import QuestionSets, import_questions
 from rag.types import QuestionSet
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, samples: list[Upload]) -> Iterator[Workbench]:
+def library(tmp_path_factory: pytest.TempPathFactory, with_samples: Callable[[Path], Path]) -> Iterator[Workbench]:
     """The samples, ingested."""
-    with rag.open_workbench(tmp_path_factory.mktemp("library")) as bench:
-        rag.ingest(bench, samples)
+    with rag.open_workbench(with_samples(tmp_path_factory.mktemp("library"))) as bench:
         yield bench
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from made_pools import QUESTIONS
@@ -33,16 +34,22 @@ CITED = "The gearbox of turbine 3 failed [1]."
 
 
 @pytest.fixture
+def bench(with_samples: Callable[[Path], Path], tmp_path: Path) -> Iterator[Workbench]:
+    """The samples, in a workbench of this test's own."""
+    with rag.open_workbench(with_samples(tmp_path / "data")) as opened:
+        yield opened
+
+
+@pytest.fixture
 def server() -> Iterator[FaultServer]:
     with FaultServer() as server:
         yield server
 
 
 @pytest.fixture
-def asked(bench: Workbench, samples: list[Upload], server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> QuestionSet:
+def asked(bench: Workbench, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> QuestionSet:
     """The samples with six of their questions, four with evidence and two without, and a provider with prices."""
     monkeypatch.setenv("FAULT_KEY", "sk-test-0123456789abcd")
-    rag.ingest(bench, samples)
     (bench.data_dir / "prices.toml").write_text('["fault/ok"]\ninput = 1.0\noutput = 2.0\n', encoding="utf-8")
     gateway = bench.gateway
     models = ("ok", "401", "slow?s=0.4;ok", "ok;cut;ok", "unpriced")
@@ -209,9 +216,8 @@ def answer(bench: Workbench, text: str, *, verdict: str = "supported", finish: s
     return Answer(text, (citation,), bool(text), "m/x", finish, Usage(), None, checks=(check,))  # type: ignore[arg-type]
 
 
-def test_answers_are_judged_by_the_labels(bench: Workbench, samples: list[Upload]) -> None:
+def test_answers_are_judged_by_the_labels(bench: Workbench) -> None:
     """The same answer is right or wrong by what the question expects, what it cites and what its figures say."""
-    rag.ingest(bench, samples)
     good = answer(bench, "The gearbox failed [1].")
     hit = good.citations[0].hit
     evidence = rag.evaluation.evidence_of(hit)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +17,11 @@ QUESTION = "Why was turbine 3 out of service and for how long?"
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory, samples: list[Any]) -> tuple[Any, Any]:
+def found(
+    tmp_path_factory: pytest.TempPathFactory, with_samples: Callable[[Path], Path], samples: list[Any]
+) -> tuple[Any, Any]:
     """Candidates of one question in two collections that cut the same documents differently."""
-    with rag.open_workbench(tmp_path_factory.mktemp("paired")) as bench:
-        rag.ingest(bench, samples)
+    with rag.open_workbench(with_samples(tmp_path_factory.mktemp("paired"))) as bench:
         small = bench.create_collection("small", options=ChunkOptions(chunk_size_tokens=80))
         rag.ingest(bench, samples, collection=small.name)
         return rag.fetch(bench, QUESTION), rag.fetch(bench, QUESTION, collection="small")

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 import rag
-from rag import Upload, Workbench
+from rag import Workbench
 from rag.errors import QuestionSetError
 from rag.evaluation import QuestionSets, evaluate, plan_suggestions, start_suggestions
 from rag.types import QuestionSet
 from tests.faultserver import FaultServer
+
+
+@pytest.fixture
+def bench(with_samples: Callable[[Path], Path], tmp_path: Path) -> Iterator[Workbench]:
+    """The samples, in a workbench of this test's own."""
+    with rag.open_workbench(with_samples(tmp_path / "data")) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -22,10 +30,9 @@ def server() -> Iterator[FaultServer]:
 
 
 @pytest.fixture
-def empty(bench: Workbench, samples: list[Upload], server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> QuestionSet:
+def empty(bench: Workbench, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> QuestionSet:
     """The samples, a provider with a price, and a set without questions."""
     monkeypatch.setenv("FAULT_KEY", "sk-test-0123456789abcd")
-    rag.ingest(bench, samples)
     (bench.data_dir / "prices.toml").write_text('["fault/ok"]\ninput = 1.0\noutput = 2.0\n', encoding="utf-8")
     gateway = bench.gateway
     gateway.book.add(gateway.configure("fault", base_url=server.openai_url, key_env="FAULT_KEY", models=("ok", "401")))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from made_pools import QUESTIONS
 
 import rag
-from rag import ChunkOptions, Upload, Workbench
+from rag import ChunkOptions, Workbench
 from rag.errors import QuestionSetError
 from rag.evaluation import (
     QuestionSets,
@@ -37,10 +38,9 @@ GRID = SweepGrid(chunks=(SMALL, BIG), modes=("hybrid", "semantic", "keyword"), w
 
 
 @pytest.fixture(scope="module")
-def owned(tmp_path_factory: pytest.TempPathFactory, samples: list[Upload]) -> Iterator[Workbench]:
+def owned(tmp_path_factory: pytest.TempPathFactory, with_samples: Callable[[Path], Path]) -> Iterator[Workbench]:
     """A workbench with the samples and their questions, which every test here may add to."""
-    with rag.open_workbench(tmp_path_factory.mktemp("owned")) as bench:
-        rag.ingest(bench, samples)
+    with rag.open_workbench(with_samples(tmp_path_factory.mktemp("owned"))) as bench:
         imported = import_questions(bench, "questions.jsonl", QUESTIONS.read_bytes())
         QuestionSets(bench.catalog.engine).create("samples", imported.questions)
         yield bench

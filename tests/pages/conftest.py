@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import logging
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -137,20 +136,10 @@ def visit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     shared.close_bench()
 
 
-@pytest.fixture(scope="session")
-def sample_data(tmp_path_factory: pytest.TempPathFactory, samples: list[Any]) -> Path:
-    """A data folder with the sample documents in its default collection; tests work on copies."""
-    import rag
-
-    folder = tmp_path_factory.mktemp("samples") / "data"
-    with rag.open_workbench(folder) as bench:
-        report = rag.ingest(bench, samples)
-    assert all(f.status == "added" for f in report.files)
-    return folder
-
-
 @pytest.fixture
-def visit_with_samples(visit: Callable[..., Page], sample_data: Path, tmp_path: Path) -> Callable[..., Page]:
+def visit_with_samples(
+    visit: Callable[..., Page], with_samples: Callable[[Path], Path], tmp_path: Path
+) -> Callable[..., Page]:
     """The same, with the sample documents in the default collection."""
-    shutil.copytree(sample_data, tmp_path / "data")
+    with_samples(tmp_path / "data")
     return visit

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -23,9 +24,10 @@ QUESTIONS = [
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, samples: list[Upload]) -> Iterator[Workbench]:
-    with rag.open_workbench(tmp_path_factory.mktemp("batch")) as bench:
-        rag.ingest(bench, samples)
+def library(
+    tmp_path_factory: pytest.TempPathFactory, with_samples: Callable[[Path], Path], samples: list[Upload]
+) -> Iterator[Workbench]:
+    with rag.open_workbench(with_samples(tmp_path_factory.mktemp("batch"))) as bench:
         bench.create_collection("words", embedding_model="")
         rag.ingest(bench, samples, collection="words")
         yield bench

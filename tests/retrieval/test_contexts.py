@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +14,8 @@ QUESTION = "How many sea trout passed Mill Weir?"
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, samples: list[Upload]) -> Iterator[Workbench]:
-    with rag.open_workbench(tmp_path_factory.mktemp("contexts")) as bench:
-        rag.ingest(bench, samples)
+def library(tmp_path_factory: pytest.TempPathFactory, with_samples: Callable[[Path], Path]) -> Iterator[Workbench]:
+    with rag.open_workbench(with_samples(tmp_path_factory.mktemp("contexts"))) as bench:
         yield bench
 
 

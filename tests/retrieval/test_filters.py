@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,10 +24,9 @@ NOW = datetime.now().astimezone()
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, samples: list[Upload]) -> Iterator[Workbench]:
+def library(tmp_path_factory: pytest.TempPathFactory, with_samples: Callable[[Path], Path]) -> Iterator[Workbench]:
     """The three samples: the report tagged and added today, the minutes added a week ago, the handbook neither."""
-    with rag.open_workbench(tmp_path_factory.mktemp("filters")) as bench:
-        rag.ingest(bench, samples)
+    with rag.open_workbench(with_samples(tmp_path_factory.mktemp("filters"))) as bench:
         ids = names(bench)
         bench.catalog.set_tags(ids["report"], ["Published", "2025"])
         bench.catalog.set_tags(ids["minutes"], ["internal"])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
 from threading import Thread
 
 import numpy as np
@@ -21,9 +22,8 @@ ALL = SearchOptions(similarity_threshold=0, top_k=10)
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, samples: list[Upload]) -> Iterator[Workbench]:
-    with rag.open_workbench(tmp_path_factory.mktemp("late")) as bench:
-        rag.ingest(bench, samples)
+def library(tmp_path_factory: pytest.TempPathFactory, with_samples: Callable[[Path], Path]) -> Iterator[Workbench]:
+    with rag.open_workbench(with_samples(tmp_path_factory.mktemp("late"))) as bench:
         yield bench
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import rag
-from rag import SearchOptions, Upload, Workbench
+from rag import SearchOptions, Workbench
 from rag.types import Hit
 
 TEN_BEST = SearchOptions(top_k=10, similarity_threshold=0)
@@ -22,9 +22,8 @@ SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, samples: list[Upload]) -> Iterator[Workbench]:
-    with rag.open_workbench(tmp_path_factory.mktemp("samples")) as bench:
-        rag.ingest(bench, samples)
+def library(tmp_path_factory: pytest.TempPathFactory, with_samples: Callable[[Path], Path]) -> Iterator[Workbench]:
+    with rag.open_workbench(with_samples(tmp_path_factory.mktemp("samples"))) as bench:
         yield bench
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,9 @@ ALL = SearchOptions(similarity_threshold=0, top_k=200)
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, samples: list[Upload]) -> Iterator[Workbench]:
+def library(tmp_path_factory: pytest.TempPathFactory, with_samples: Callable[[Path], Path]) -> Iterator[Workbench]:
     """The three samples, ingested once for all tests that only read."""
-    with rag.open_workbench(tmp_path_factory.mktemp("library")) as bench:
-        report = rag.ingest(bench, samples)
-        assert [file.status for file in report.files] == ["added"] * 3
+    with rag.open_workbench(with_samples(tmp_path_factory.mktemp("library"))) as bench:
         yield bench
 
 
