@@ -135,9 +135,9 @@ class Evidence:
 
     def _told(self, hits: Sequence[Hit]) -> str:
         """Give new excerpts their numbers and return them as the model reads them; known ones are named by number."""
-        known = {hit.chunk.id: n for n, hit in enumerate(self._hits, 1)}
-        new = [hit for hit in hits if hit.chunk.id not in known]
-        seen = [known[hit.chunk.id] for hit in hits if hit.chunk.id in known]
+        known = [(hit, self._number_of(hit)) for hit in hits]
+        new = [hit for hit, number in known if not number]
+        seen = list(dict.fromkeys(number for _, number in known if number))
         names = document_names([*self._hits, *new])
         fresh, blocks = self._fitting(new, names)
         self._hits += fresh
@@ -147,6 +147,10 @@ class Evidence:
         if len(fresh) < len(new):
             blocks.append("There is no room for more excerpts; answer with what you have.")
         return "\n\n".join(blocks)
+
+    def _number_of(self, hit: Hit) -> int:
+        """Return the number of the excerpt that holds this one whole; 0 when none does."""
+        return next((n for n, old in enumerate(self._hits, 1) if hit.chunk.lies_within(old.chunk)), 0)
 
     def _fitting(self, hits: Sequence[Hit], names: dict[str, str]) -> tuple[list[Hit], list[str]]:
         """Return the hits, from the first on, that there is room for, and their blocks."""

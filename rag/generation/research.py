@@ -156,7 +156,7 @@ class Research:
     def _search(self, query: str, options: SearchOptions) -> SearchResult:
         from rag import search  # another verb, so through the facade
 
-        return search(self._bench, query, collection=self._result.collection, options=options)
+        return search(self._bench, query, collection=self._result.collection, options=options).as_read()
 
 
 class _Turns:

@@ -81,6 +81,10 @@ class Chunk:
     """Path of headings above the chunk, outermost first, joined by " > "; empty when there is none."""
     text: str = field(repr=False)
 
+    def lies_within(self, other: Chunk) -> bool:
+        """Tell whether the other holds this one whole, as one that is read with its neighbours may."""
+        return self.document_id == other.document_id and other.start <= self.start and self.end <= other.end
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentInfo:

@@ -186,13 +186,9 @@ class SearchResult:
             return self
         read: list[Hit] = []
         for hit in self.hits:
-            if not any(_lies_within(hit.chunk, other.chunk) for other in read):
+            if not any(hit.chunk.lies_within(other.chunk) for other in read):
                 read.append(_with_context(hit))
         return replace(self, hits=tuple(read))
-
-
-def _lies_within(chunk: Chunk, other: Chunk) -> bool:
-    return chunk.document_id == other.document_id and other.start <= chunk.start and chunk.end <= other.end
 
 
 def _with_context(hit: Hit) -> Hit:

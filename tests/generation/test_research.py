@@ -81,6 +81,33 @@ def test_what_a_tool_found_is_cited_and_checked(bench: rag.Workbench, server: Fa
     assert "supported" == verdicts["4,200 pounds"] and "supported" != verdicts["99,000 pounds"]
 
 
+def test_its_own_searches_read_the_neighbours_too(bench: rag.Workbench, server: FaultServer) -> None:
+    """With neighbours in the settings a tool brings what an answer would read, and nothing that lies within what was read before."""
+    bench.create_collection("parts", options=rag.ChunkOptions(chunk_size_tokens=50, overlap_tokens=0))
+    parts = [
+        f"Part {n}. " + f"The {word} of the pier was built of {word} oak in 19{n}0. " * 3
+        for n, word in enumerate(("first", "second", "third"), 1)
+    ]
+    rag.ingest(
+        bench,
+        [Upload("pier.txt", "\n\n".join(parts).encode()), Upload("harbour.txt", HARBOUR.encode())],
+        collection="parts",
+    )
+    model = f"ok?script={time.monotonic_ns()}"
+    server.replies[model] = [
+        calls("search", query="second oak pier"),
+        calls("read_pages", document="pier.txt", first=1),
+        "It was oak [2].",
+    ]
+    wide = rag.SearchOptions(top_k=1, neighbours=1, similarity_threshold=0.0)
+    options = GenerateOptions(model=f"open/{model}", research=True)
+    answer = rag.ask(bench, QUESTION, collection="parts", search_options=wide, generate_options=options).wait(30)
+    found, read = answer.steps
+    assert ("1 new excerpt: pier.txt.", "0 new excerpts; 1 known already.") == (found.found, read.found)
+    (cited,) = answer.citations
+    assert all(part.strip() in cited.hit.chunk.text for part in parts)
+
+
 @pytest.mark.parametrize("wire", WIRES)
 def test_every_step_is_shown_and_kept(bench: rag.Workbench, server: FaultServer, wire: str) -> None:
     """Steps are events as they happen, what was written before a call is taken back and kept with its step, and all of it is stored."""
