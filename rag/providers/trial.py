@@ -25,6 +25,7 @@ from rag.types import Paid, Usage
 ACTION: Final = "test"
 _QUESTION: Final = "Reply with the word ok."
 _OUTPUT_TOKENS: Final = 64  # enough for a model that thinks before it writes
+_LEAST_USD: Final = 0.000001
 _HOPELESS: Final = ("auth", "quota", "network", "timeout")  # the provider's other models would meet the same
 
 
@@ -96,9 +97,10 @@ def before(gateway: Gateway, config: ProviderConfig, *, key: str = "", model: st
     for name, is_embedding in _to_try(config, model):
         usage = Usage(estimate(_QUESTION)) if is_embedding else Usage(estimate_request(_request(name)), _OUTPUT_TOKENS)
         usd = 0.0 if tariff.is_local else gateway.prices.cost(tariff, name, usage).estimated_usd
-        price = (
-            "at an unknown price" if usd is None else "free" if usd == 0 else f"at most about ${usd:.6f} (estimated)"
-        )
+        if usd is None:
+            price = "at an unknown price"
+        else:
+            price = "free" if usd == 0 else f"{'' if usd < _LEAST_USD else 'at most about '}{_dollars(usd)} (estimated)"
         parts.append(f"the {'embedding' if is_embedding else 'chat'} model {config.name}/{name}, {price}")
     if not parts:
         return f"Test makes one small call to the first model that {config.name} lists; its price is said after."
@@ -171,11 +173,16 @@ def _request(name: str) -> Request:
     return Request(name, (Message("user", _QUESTION),), max_output_tokens=_OUTPUT_TOKENS)
 
 
+def _dollars(usd: float) -> str:
+    """Return "$0.000670"; what would round to nothing is told as what it is less than, because it is not free."""
+    return f"less than ${_LEAST_USD:f}" if usd < _LEAST_USD else f"${usd:.6f}"
+
+
 def _money(paid: Paid) -> str:
     if paid.cost_usd is not None:
-        return "nothing" if paid.cost_usd == 0 else f"${paid.cost_usd:.6f}"
+        return "nothing" if paid.cost_usd == 0 else _dollars(paid.cost_usd)
     return (
-        f"about ${paid.estimated_usd:.6f} (estimated)"
+        f"about {_dollars(paid.estimated_usd)} (estimated)"
         if paid.estimated_usd is not None
         else f"an unknown amount (no price; add one in {SETTINGS})"
     )

@@ -440,6 +440,14 @@ def test_a_trial_without_a_price_or_a_count_says_so(gateway: Gateway, server: Fa
     assert "(estimated)" in trial.sentence and trial.paid.cost_usd is None and trial.paid.estimated_usd
 
 
+def test_next_to_nothing_is_not_nothing(gateway: Gateway, server: FaultServer) -> None:
+    """A ten-millionth of a dollar is not shown as $0, before or after: only what is free is."""
+    config = make_config("lab", "openai", base_url=server.openai_url, embedding_models={"vec": 8})
+    config = replace(config, prices={"vec": {"input": 0.01}})
+    assert "vec, less than $0.000001 (estimated)" in before(gateway, config, key=KEY)
+    assert "the test cost less than $0.000001." in try_out(gateway, config, key=KEY).sentence
+
+
 def test_a_chat_model_that_fails_hides_no_embedding_model(gateway: Gateway, server: FaultServer) -> None:
     """Both are told; what the others would meet as well, such as a rejected key, is told once."""
     config = make_config("lab", "openai", base_url=server.openai_url, models=("missing",), embedding_models={"vec": 8})
