@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.errors import QuestionSetError, StoppedError
+from rag.evaluation.answer_costs import after_failure, answered_info
 from rag.evaluation.gathering import OnProgress, gather
-from rag.evaluation.intervals import mean_figure
 from rag.evaluation.measures import ANSWER_MEASURES
 from rag.evaluation.pool import Place, is_right
 from rag.evaluation.running import as_run
@@ -39,7 +39,6 @@ from rag.types import (
     QuestionScore,
     QuestionSet,
     Run,
-    RunInfo,
     SearchOptions,
     SearchResult,
     Stop,
@@ -279,7 +278,7 @@ class _Answering:
         """Keep an answer with its question; now and then keep the run, in case the process is killed."""
         score = self._scores[question.id]
         if score.answer is not None:
-            answer = _with_failed(score.answer, answer)
+            answer = after_failure(score.answer, answer)
         if question.label == "adversarial":
             score = replace(
                 score,
@@ -335,18 +334,6 @@ def score_answer(question: LabelledQuestion, answer: Answer) -> AnswerScore:
     )
 
 
-def _with_failed(failed: AnswerScore, answer: AnswerScore) -> AnswerScore:
-    """Return an answer with what those before it took that failed: it was paid for the same question."""
-    known = failed.cost_usd is not None and answer.cost_usd is not None
-    return replace(
-        answer,
-        cost_usd=(failed.cost_usd or 0.0) + (answer.cost_usd or 0.0) if known else None,
-        input_tokens=failed.input_tokens + answer.input_tokens,
-        output_tokens=failed.output_tokens + answer.output_tokens,
-        cached=answer.cached and failed.cost_usd == 0,
-    )
-
-
 def _verdict(question: LabelledQuestion, answer: Answer, is_right_source: bool) -> AnswerVerdict:
     if answer.finish == "failed":
         return "failed"
@@ -365,35 +352,3 @@ def _says_nothing(answer: Answer) -> bool:
         return True
     first = next(iter(sentences(answer.text)), (0, 0))
     return says_not_there(answer.text[slice(*first)])
-
-
-def answered_info(info: RunInfo, scores: Sequence[QuestionScore]) -> RunInfo:
-    """Return the run's head with the figures and costs of the answers that it has."""
-    done = [score.answer for score in scores if score.answer is not None and score.answer.verdict != "failed"]
-    figures = {name: mean_figure(np.array([s.values.get(name, np.nan) for s in scores])) for name in ANSWER_MEASURES}
-    given = [score.answer for score in scores if score.answer is not None]
-    costs = {name: value for name, value in info.costs.items() if name not in _ANSWER_COSTS} | _costs(given)
-    return replace(info, figures={**info.figures, **figures}, costs=costs, pending=len(scores) - len(done))
-
-
-_ANSWER_COSTS = ("answers_usd", "answer_usd", "correct_usd", "unknown_costs", "cached", "answer_ms")
-
-
-def _costs(given: Sequence[AnswerScore]) -> dict[str, float]:
-    """Return what the answers cost, those that failed included: their price has to be borne by the correct ones.
-
-    One from the cache was paid before: it says nothing of the price of an answer.
-    """
-    asked = [answer for answer in given if not answer.cached]
-    known = [answer.cost_usd for answer in asked if answer.cost_usd is not None]
-    made = {"unknown_costs": float(len(asked) - len(known)), "cached": float(len(given) - len(asked))}
-    took = [answer.duration_ms for answer in asked if answer.verdict != "failed" and answer.duration_ms is not None]
-    if took:
-        made["answer_ms"] = float(np.mean(took))
-    if not known:
-        return made
-    made |= {"answers_usd": sum(known), "answer_usd": sum(known) / len(known)}
-    correct = sum(answer.is_correct for answer in asked)
-    if correct and len(known) == len(asked):
-        made["correct_usd"] = sum(known) / correct
-    return made

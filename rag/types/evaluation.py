@@ -134,7 +134,12 @@ class AnswerScore:
     """Those into a chunk that holds expected evidence."""
     cost_usd: float | None = None
     """None is unknown; 0 for a local model, and for one taken from the cache."""
+    failed_usd: float = 0.0
+    """What earlier tries took that failed, as far as it is known."""
+    failed_unknown: int = 0
+    """Those of them whose cost is not known."""
     input_tokens: int = 0
+    """Of earlier tries as well, like the output tokens."""
     output_tokens: int = 0
     duration_ms: float | None = None
     cached: bool = False

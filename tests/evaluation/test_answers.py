@@ -14,10 +14,12 @@ import rag
 from rag import Upload, Workbench
 from rag.errors import QuestionSetError
 from rag.evaluation import QuestionSets, Runs, compare, import_questions, plan_answers, resume_answers, start_answers
+from rag.evaluation.answer_costs import after_failure, costs_of
 from rag.evaluation.answers import MOST_FAILURES, score_answer
 from rag.providers.tokens import estimate
 from rag.types import (
     Answer,
+    AnswerScore,
     Citation,
     FigureCheck,
     LabelledQuestion,
@@ -160,6 +162,23 @@ def test_going_on_counts_what_failed_before(bench: Workbench, asked: QuestionSet
     assert 0 == verdicts(run).count("failed") and 6 == len(rows)
     assert run.info.costs["answers_usd"] == pytest.approx(sum(row.cost_usd or 0.0 for row in rows))
     assert sum(s.answer.input_tokens for s in run.questions if s.answer) == sum(r.usage.input_tokens for r in rows)
+
+
+def test_costs_that_are_known_stay_beside_those_that_are_not() -> None:
+    """A failed try of unknown cost hides no known one, and an answer from the cache stays out of the price of an answer."""
+    failed = AnswerScore("failed", cost_usd=None)
+    bought = AnswerScore("correct", cost_usd=1.0, duration_ms=1000.0)
+    kept = AnswerScore("correct", cost_usd=0.0, duration_ms=3.0, cached=True)
+    twice = after_failure(failed, bought)
+    assert {"answers_usd": 2.0, "unknown_costs": 2.0} == {
+        k: costs_of([twice, twice])[k] for k in ("answers_usd", "unknown_costs")
+    }
+    assert "correct_usd" not in costs_of([twice, twice])
+    paid = after_failure(AnswerScore("failed", cost_usd=0.25), kept)
+    found = costs_of([paid, bought])
+    assert (1.25, 1.0, 1.0, 1000.0, 1.0) == tuple(
+        found[name] for name in ("answers_usd", "answer_usd", "correct_usd", "answer_ms", "cached")
+    )
 
 
 def test_a_wrong_key_is_not_tried_for_every_question(bench: Workbench, asked: QuestionSet, server: FaultServer) -> None:
