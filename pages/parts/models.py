@@ -19,6 +19,7 @@ MODEL = "m"  # of the address: a link says which model it was asked of
 CHOSEN = "ask.model"
 SETTING = "ask_model"
 OPEN = "ask.model.list"
+_WRITTEN = "ask.model.written"  # what this page itself put into the address, which nobody chose
 VISITOR = "visitor"
 EXTRACTS = GenerateOptions().model
 PROMPT_OVERHEAD = 900  # tokens of rules, examples and question, beside the excerpts
@@ -65,20 +66,22 @@ def price(unit: object) -> str:
 def chosen(bench: Workbench, offered: list[Choice]) -> Choice:
     """Return the model of this session, else of the address, else the one chosen last; extracts where that cannot be used.
 
-    One of the address becomes the session's: New and other pages clear the address, and no other model may answer then.
+    One that a link asks for becomes the session's, whether it can be used or not: New and other pages clear the address, and no
+    other model, with another price, may answer then.
     """
+    linked = st.query_params.get(MODEL)
+    if linked and not st.session_state.get(CHOSEN) and linked != st.session_state.get(_WRITTEN):
+        st.session_state[CHOSEN] = linked
     usable = {c.name: c for c in offered if not c.problem}
-    wanted = st.session_state.get(CHOSEN) or st.query_params.get(MODEL) or bench.catalog.setting(SETTING, "")
+    wanted = st.session_state.get(CHOSEN) or linked or bench.catalog.setting(SETTING, "")
     found = usable.get(str(wanted), usable[EXTRACTS])
     if found.name != wanted and wanted:
         why = next((c.problem for c in offered if c.name == wanted), "") or "It is not set up any more."
         st.session_state["ask.model.problem"] = f"{wanted} cannot answer now. {why} Extracts answer instead."
     else:
         st.session_state.pop("ask.model.problem", None)
-    if found.name == st.query_params.get(MODEL):
-        st.session_state[CHOSEN] = found.name
     if found.name != EXTRACTS:
-        st.query_params[MODEL] = found.name
+        st.query_params[MODEL] = st.session_state[_WRITTEN] = found.name
     else:
         st.query_params.pop(MODEL, None)
     return found

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rag.providers.config import ProviderConfig
     from rag.providers.gateway import ModelCard
 
-_TRIAL = "change.trial.{}"
+TRIAL = "change.trial.{}"
 _LIMITS = {
     "rpm": ("Requests a minute", "requests_per_minute"),
     "tpm": ("Tokens a minute", "tokens_per_minute"),
@@ -41,14 +41,16 @@ def show(bench: Workbench, config: ProviderConfig) -> None:
     st.text_input("New key", type="password", key=f"{fields}.key", autocomplete="off", placeholder="unchanged")
     if st.session_state.get(f"{fields}.key"):
         key_place(bench, fields)
-    if st.button(
-        "Save", key=f"{fields}.save", type="primary", width="stretch",
-        help="Another address, key or default model is tried out first, as Test does, and kept once it answers.",
-    ):  # fmt: skip
+    wanted, key = _wanted(bench, config, fields), _key(fields)
+    if wanted is not None and _needs_calls(config, wanted, key):
+        st.caption(
+            label(f"Save tries that out first. {bench.gateway.before_trying(wanted, key=key, user=visitor())}", 700)
+        )
+    if st.button("Save", key=f"{fields}.save", type="primary", width="stretch"):
         _save(bench, config, fields)
-    provider_trial.outcome(
-        _TRIAL.format(config.name), "Save it anyway", f"{fields}.anyway", _keep, (bench, config, fields)
-    )
+    if wanted is not None:
+        place, anyway = TRIAL.format(config.name), f"{fields}.anyway"
+        provider_trial.outcome(wanted, key, place, "Save it anyway", anyway, _keep, (bench, config, fields))
     if bench.gateway.key_hint(config, visitor()) and (config.key_env or not _from_its_vendor(bench, config)):
         st.button(
             "Forget its key", key=f"{fields}.forget", on_click=_forget, args=(bench, config.name), width="stretch"
@@ -129,17 +131,41 @@ def _known_price(card: ModelCard, part: str, is_own: bool) -> str:
 
 def _save(bench: Workbench, config: ProviderConfig, fields: str) -> None:
     """Keep what was entered once it works; what is refused is said, with everything as it was typed."""
-    trial, key = _TRIAL.format(config.name), str(st.session_state.get(f"{fields}.key") or "")
-    provider_trial.forget(trial)
+    place, key = TRIAL.format(config.name), _key(fields)
     try:
         wanted = bench.gateway.book.changed(config.name, **_entered(config, fields))
     except RagError as error:
         say("error", f"Nothing was changed. {error}")
         return
-    if (key or _asked(wanted) != _asked(config)) and not provider_trial.works(bench, wanted, key, trial):
+    if key and (variable := bench.gateway.keys.configured(wanted)):
+        say(
+            "error",
+            f"Nothing was changed. The key in {variable} goes before one that is entered here; change it there.",
+        )
         return
+    if _needs_calls(config, wanted, key) and not provider_trial.works(bench, wanted, key, place):
+        return
+    tried = provider_trial.take(place)
     _keep(bench, config, fields)
+    if tried is not None:  # what it took is said beside the provider
+        st.session_state[f"settings.trial.{config.name}"] = tried
     st.rerun()
+
+
+def _wanted(bench: Workbench, config: ProviderConfig, fields: str) -> ProviderConfig | None:
+    """Return the provider as it was entered, None as long as that makes no sense."""
+    try:
+        return bench.gateway.book.changed(config.name, **_entered(config, fields))
+    except RagError:
+        return None
+
+
+def _key(fields: str) -> str:
+    return str(st.session_state.get(f"{fields}.key") or "")
+
+
+def _needs_calls(config: ProviderConfig, wanted: ProviderConfig, key: str) -> bool:
+    return bool(key) or _asked(wanted) != _asked(config)
 
 
 def _asked(config: ProviderConfig) -> tuple[str, str, str]:
@@ -148,15 +174,15 @@ def _asked(config: ProviderConfig) -> tuple[str, str, str]:
 
 
 def _keep(bench: Workbench, config: ProviderConfig, fields: str) -> None:
-    for said in (_TRIAL, "settings.trial.{}"):
+    for said in (TRIAL, "settings.trial.{}"):
         st.session_state.pop(said.format(config.name), None)
     try:
         bench.gateway.book.change(config.name, **_entered(config, fields))
     except RagError as error:
         st.session_state["settings.problem"] = f"Nothing was changed. {error}"
         return
-    if key := st.session_state.get(f"{fields}.key"):
-        take_key(bench, config.name, str(key), fields)
+    if key := _key(fields):
+        take_key(bench, config.name, key, fields)
     forget_typed()
 
 

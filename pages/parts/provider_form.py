@@ -31,7 +31,9 @@ def show(bench: Workbench) -> None:
     if config is not None and provider_trial.works(bench, config, _key(fields), _TRIAL, again=tested) and wanted:
         _keep(bench, config, fields)
         st.rerun()
-    provider_trial.outcome(_TRIAL, "Add it anyway", f"{fields}.anyway", _keep_anyway, (bench, fields))
+    if (entered := config or _sensible(bench, fields)) is not None:
+        anyway = f"{fields}.anyway"
+        provider_trial.outcome(entered, _key(fields), _TRIAL, "Add it anyway", anyway, _keep_anyway, (bench, fields))
 
 
 def _fields(bench: Workbench, fields: str) -> None:
@@ -92,11 +94,18 @@ def _configured(bench: Workbench, fields: str) -> ProviderConfig:
 
 def _before(bench: Workbench, fields: str) -> str:
     """Return what Test and Add will call, and for how much, as far as what was entered makes sense."""
-    try:
-        config = _configured(bench, fields)
-    except RagError:
+    config = _sensible(bench, fields)
+    if config is None:
         return "Test makes one small real call to a chat and to an embedding model."
     return bench.gateway.before_trying(config, key=_key(fields), user=visitor())
+
+
+def _sensible(bench: Workbench, fields: str) -> ProviderConfig | None:
+    """Return what was entered, None as long as it makes no sense; nothing is said of it."""
+    try:
+        return _configured(bench, fields)
+    except RagError:
+        return None
 
 
 def _key(fields: str) -> str:
@@ -116,5 +125,5 @@ def _keep(bench: Workbench, config: ProviderConfig, fields: str) -> None:
         return
     if key := _key(fields):
         take_key(bench, config.name, key, fields)
-    provider_trial.forget(_TRIAL)
+    provider_trial.take(_TRIAL)
     forget_typed()

@@ -28,22 +28,35 @@ def works(bench: Workbench, config: ProviderConfig, key: str, place: str, *, aga
     return bool(trial.ok)
 
 
-def forget(place: str) -> None:
-    """Forget what became of the last calls."""
-    st.session_state.pop(place, None)
+def take(place: str) -> Trial | None:
+    """Return what became of the last calls, and forget it."""
+    found: Trial | None = st.session_state.pop(place, ("", None))[1]
+    return found
 
 
-def outcome(place: str, word: str, key: str, keep: Callable[..., None], args: tuple[Any, ...]) -> None:
-    """Say what the calls gave; what failed may be kept all the same by the button `word`, for a server that is only down now."""
-    trial: Trial | None = st.session_state.get(place, ("", None))[1]
-    if trial is None:
+def outcome(
+    config: ProviderConfig,
+    key: str,
+    place: str,
+    word: str,
+    button: str,
+    keep: Callable[..., None],
+    args: tuple[Any, ...],
+) -> None:
+    """Say what the calls gave, as long as what was entered is what was called.
+
+    What failed may be kept all the same by the button `word`, for a server that is only down now.
+    """
+    trial: Trial | None
+    entered, trial = st.session_state.get(place, ("", None))
+    if trial is None or entered != _print(config, key):
         return
     say("success" if trial.ok else "warning", trial.sentence)
     if trial.models:
         names = ", ".join(model.id for model in trial.models[:40])
         st.caption(f"It offers {len(trial.models)}: {label(names, 1200)}")
     if not trial.ok:
-        st.button(label(word), key=key, on_click=keep, args=args)
+        st.button(label(word), key=button, on_click=keep, args=args)
 
 
 def _print(config: ProviderConfig, key: str) -> str:

@@ -122,7 +122,8 @@ def _apply(bench: Workbench, name: str, **changes: object) -> None:
 
 
 def _remove(bench: Workbench, name: str) -> None:
-    st.session_state.pop(_TRIAL.format(name), None)
+    for place in (_TRIAL, provider_change.TRIAL):
+        st.session_state.pop(place.format(name), None)
     st.session_state.pop(FALLBACKS, None)
     try:
         bench.gateway.book.remove(name)

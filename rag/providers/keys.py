@@ -98,6 +98,10 @@ class Keys:
             return "", False
         return name, bool(name and self._value(name)[0])
 
+    def configured(self, config: ProviderConfig) -> str:
+        """Return the variable whose key goes before any that is entered; "" where none is set."""
+        return (config.key_env or self.usual(config.kind, config.url)[0]) if self._configured(config) else ""
+
     def _configured(self, config: ProviderConfig) -> Key | None:
         """Return the key from the variable that was named, or from the vendor's usual one at the vendor's own address."""
         name = config.key_env or self.usual(config.kind, config.url)[0]

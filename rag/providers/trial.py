@@ -179,13 +179,13 @@ def _dollars(usd: float) -> str:
 
 
 def _money(paid: Paid) -> str:
-    if paid.cost_usd is not None:
-        return "nothing" if paid.cost_usd == 0 else _dollars(paid.cost_usd)
-    return (
-        f"about {_dollars(paid.estimated_usd)} (estimated)"
-        if paid.estimated_usd is not None
-        else f"an unknown amount (no price; add one in {SETTINGS})"
-    )
+    about, known = paid.estimated_usd, paid.cost_usd is not None
+    usd = paid.cost_usd if known else about
+    if usd is None:
+        return f"an unknown amount (no price; add one in {SETTINGS})"
+    if usd == 0:
+        return "nothing"
+    return _dollars(usd) if known else f"{'' if usd < _LEAST_USD else 'about '}{_dollars(usd)} (estimated)"
 
 
 def known_kinds() -> dict[str, str]:

@@ -253,6 +253,27 @@ def test_the_model_of_a_link_stays(visit_with_samples: Visit, page: Any) -> None
     assert "fault/ok: price unknown" in linked.go("usage").go("ask").drawn("ask.cost")
 
 
+def test_a_link_to_a_model_that_cannot_be_used_gets_extracts(visit_with_samples: Visit, page: Any) -> None:
+    """Also for the question that is typed afterwards: no model that was chosen last by somebody answers, at its price."""
+    from pages.parts import models
+
+    models.choose(page.bench, "fault/ok")
+    linked = visit_with_samples("ask", m="keyless/ok")
+    linked.test.chat_input[0].set_value(QUESTION)
+    (turn,) = turns(linked.run())
+    assert "local/extractive" == turn.answer.model
+    assert any("keyless/ok cannot answer" in sentence for sentence in linked.boxes())
+
+
+def test_what_nobody_chose_is_not_chosen(visit_with_samples: Visit, page: Any) -> None:
+    """The model chosen last stands in the address, but other work of this session asks the one that it would have asked."""
+    from pages.parts import models
+
+    page.bench.catalog.set_setting(models.SETTING, "fault/ok")
+    fresh = visit_with_samples("ask").run()
+    assert "fault/ok" == fresh.address("m") and models.CHOSEN not in fresh.test.session_state
+
+
 def test_a_known_price_is_said_before(page: Any) -> None:
     """The quiet line names the amount for a model with a price."""
     gateway = page.bench.gateway

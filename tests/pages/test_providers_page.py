@@ -172,6 +172,47 @@ def test_what_does_not_work_is_not_changed(visit: Visit, server: FaultServer) ->
     assert ("401",) == page.bench.gateway.book.get("fault").models and not page.boxes()
 
 
+def test_a_failure_is_said_of_what_was_tried_alone(visit: Visit, server: FaultServer) -> None:
+    """Once something else is entered, or the provider was removed, the sentence and the way past it are gone."""
+    page = added(visit("settings"), server)
+    changing(page, "models").set_value("401")
+    page.press("Save")
+    assert "rejected" in "".join(page.boxes())
+    changing(page, "models").set_value("small")
+    assert not page.run().boxes() and "Save it anyway" not in [b.label for b in page.test.button]
+    changing(page, "models").set_value("401")
+    assert page.run().boxes()
+    page = page.go("usage").go("settings")
+    assert not page.boxes() and "ok" == changing(page, "models").value
+    page = added(page.press("Remove it"), server)
+    assert not page.boxes()
+
+
+def test_a_key_that_would_not_be_used_is_not_kept(
+    visit: Visit, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key of a variable goes before one that is entered: that is said, and nothing vouches for the other."""
+    monkeypatch.setenv("CORPORATE_KEY", KEY)
+    page = visit("settings")
+    gateway = page.bench.gateway
+    gateway.book.add(gateway.configure("fault", base_url=server.openai_url, key_env="CORPORATE_KEY", models=("ok",)))
+    page.run()
+    changing(page, "key").set_value("sk-another-key-of-this-provider-f00d")
+    page.press("Save")
+    assert any("The key in CORPORATE_KEY goes before" in said for said in page.boxes()) and not server.exchanges
+
+
+def test_saving_says_what_its_calls_cost(visit: Visit, server: FaultServer) -> None:
+    """Before, under what was entered, and after, beside the provider."""
+    page = added(visit("settings"), server)
+    assert "Save tries that out first" not in page.markdown()
+    changing(page, "models").set_value("small")
+    said = [c.value.replace("\\", "").replace("\u2060", "") for c in page.run().test.caption]
+    assert any("Save tries that out first" in text and "fault/small, at an unknown price" in text for text in said)
+    page.press("Save")
+    assert any("the test cost an unknown amount" in box.value for box in page.test.success)
+
+
 def test_what_no_call_depends_on_is_saved_without_one(visit: Visit, server: FaultServer) -> None:
     """Limits and further models cost no test."""
     page = added(visit("settings"), server)

@@ -446,6 +446,8 @@ def test_next_to_nothing_is_not_nothing(gateway: Gateway, server: FaultServer) -
     config = replace(config, prices={"vec": {"input": 0.01}})
     assert "vec, less than $0.000001 (estimated)" in before(gateway, config, key=KEY)
     assert "the test cost less than $0.000001." in try_out(gateway, config, key=KEY).sentence
+    free = replace(config, embedding_models={"vec?usage=none": 8}, prices={"vec?usage=none": {"input": 0.0}})
+    assert "the test cost nothing." in try_out(gateway, free, key=KEY).sentence
 
 
 def test_a_chat_model_that_fails_hides_no_embedding_model(gateway: Gateway, server: FaultServer) -> None:
