@@ -212,11 +212,12 @@ def _closed(turns: Conversations, stream: AnswerStream, answer: Answer, again: A
 
 def _paid(turns: Conversations, stream: AnswerStream, answer: Answer, again: Again | None) -> None:
     """Put what a stopped answer took where it was kept, or where it was given up."""
-    before = stream.spent_before
+    before, unknown = stream.spent_before, stream.answer
+    assert unknown is not None
     if again and again.goes_on and before and len(answer.text) <= len(before.text):
-        turns.put_answer(again.turn_id, in_vain(before, answer))
+        turns.put_answer(again.turn_id, in_vain(before, answer), instead_of=in_vain(before, unknown))
     else:
-        turns.put_answer(stream.id, answer)
+        turns.put_answer(stream.id, answer, instead_of=unknown)
 
 
 def _saved_now_and_then(

@@ -255,12 +255,18 @@ class Conversations:
                 words = f"{question}\n{answer.text}".casefold()
                 connection.execute(sa.update(turn_words).where(turn_words.c.turn_id == turn_id).values(words=words))
 
-    def put_answer(self, turn_id: str, answer: Answer) -> None:
-        """Keep what is known better of an answer that has ended; its text stays. A turn that was deleted is let go."""
+    def put_answer(self, turn_id: str, answer: Answer, *, instead_of: Answer) -> None:
+        """Keep what is known better of an answer that has ended; its text stays.
+
+        A turn that was deleted is let go, and so is one whose answer is another by now, such as one that was gone on with again.
+        """
+        ended = (turns.c.id == turn_id) & (turns.c.state != "streaming")
         body = _ANSWER.dump_python(answer, mode="json")
         with self._writing() as connection:
-            ended = (turns.c.id == turn_id) & (turns.c.state != "streaming")
-            connection.execute(sa.update(turns).where(ended).values(body=body))
+            kept = connection.execute(sa.select(turns.c.body).where(ended)).scalar_one_or_none()
+            now = None if kept is None else _ANSWER.validate_python(kept)
+            if now is not None and (now.text, now.paid) == (instead_of.text, instead_of.paid):
+                connection.execute(sa.update(turns).where(ended).values(body=body))
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:

@@ -63,6 +63,7 @@ def address(
     with rag.open_workbench(with_samples(data)) as bench:
         gateway = bench.gateway
         gateway.book.add(gateway.configure("fault", base_url=provider.openai_url, key_env="FAULT_KEY", models=MODELS))
+        gateway.book.change("fault", prices={"slow?delay=20": {"input": 5.0, "output": 10.0}})
     os.environ["FAULT_KEY"] = "sk-test-0123456789abcd"
     with served(data) as server:
         yield server
@@ -110,6 +111,7 @@ def test_stop_before_the_first_byte(stage: Stage) -> None:
     page.locator("[class*=st-key-ask-stop] button").click()
     page.locator("section.turn .notice", has_text="Stopped").wait_for(timeout=10_000)
     assert time.monotonic() - began < USABLE_S
+    assert "about $0.00" in page.locator("section.turn .meta").last.inner_text()
 
 
 def test_stop_stays_where_it_is(stage: Stage) -> None:

@@ -220,6 +220,35 @@ def test_going_on_in_vain_counts_what_was_stopped(bench: rag.Workbench, server: 
     agree(turn.answer.paid, since(bench, 0))
 
 
+def test_what_is_known_late_overwrites_nothing_newer(
+    bench: rag.Workbench, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gone on with twice and stopped both times: the first account that comes late does not take the second attempt away."""
+    first = asked(bench, "length;401")
+    options, again = GenerateOptions(model="open/slow?s=20"), Again(first.id, goes_on=True)
+    late: list[Callable[[], None]] = []
+
+    def stopped() -> AnswerStream:
+        calls_before = len(since(bench, 0))
+        talk = first.conversation_id
+        stream = rag.ask(bench, QUESTION, conversation_id=talk, generate_options=options, again=again)
+        until(lambda: any(r.status == "started" for r in since(bench, 0)[: -calls_before or None]))
+        if not late:
+            held, go_on = stream._on_paid[0], threading.Event()
+            late.append(go_on.set)
+            stream._on_paid[0] = lambda *ended: (go_on.wait(10), held(*ended))[1]
+        stream.stop()
+        return stream
+
+    one = stopped()
+    assert stopped().settle(5)
+    (before,) = rag.conversation(bench, str(first.conversation_id)).turns
+    late[0]()
+    assert one.settle(5)
+    (turn,) = rag.conversation(bench, str(first.conversation_id)).turns
+    assert before.answer == turn.answer and turn.answer and turn.answer.cost_usd is None
+
+
 def until(happened: Callable[[], bool]) -> None:
     import time
 
