@@ -53,6 +53,7 @@ AT_ONCE = 4
 MOST_FAILURES = 3
 """Failures in a row that end a run: a wrong key fails for every question alike."""
 _SAVE_S = 2.0
+_SETTLE_S = 2.0
 _QUESTION_TOKENS, _ANSWER_TOKENS, _CHARACTERS_A_TOKEN = 100, 250, 4
 """Of a question and what parts the excerpts; of a likely answer; and what excerpts are counted by."""
 
@@ -223,7 +224,8 @@ class _Answering:
             try:
                 for question, made in self._each(workers, left):
                     self._take(question, *made)
-                    failures = [*failures, made[0].note] if made[0].verdict == "failed" else []
+                    failed = made[0].verdict == "failed" and not self._job.stopping()
+                    failures = [*failures, made[0].note] if failed else []
                     if len(failures) >= MOST_FAILURES:
                         break
             finally:
@@ -241,7 +243,7 @@ class _Answering:
     def _each(
         self, workers: ThreadPoolExecutor, left: Sequence[LabelledQuestion]
     ) -> Iterator[tuple[LabelledQuestion, tuple[AnswerScore, SearchResult]]]:
-        """Yield every question with its answer as they come; those that a stop cut short are left out."""
+        """Yield every question with its answer as they come; those that a stop cut short before anything was called are left out."""
         waiting: dict[Future[tuple[AnswerScore, SearchResult] | None], LabelledQuestion] = {
             workers.submit(self._answer, question): question for question in left
         }
@@ -267,9 +269,13 @@ class _Answering:
             except TimeoutError:
                 continue
         answer = stream.wait()
-        if answer.finish == "stopped":
+        if answer.finish != "stopped":
+            return score_answer(question, answer), result
+        stream.settle(_SETTLE_S)
+        answer = stream.wait()
+        if not answer.calls:
             return None
-        return score_answer(question, answer), result
+        return replace(score_answer(question, answer), verdict="failed", note="Stopped before its end."), result
 
     def _stopping(self) -> bool:
         return self._job.stopping() or self._giving_up.is_set()

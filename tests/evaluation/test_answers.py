@@ -201,13 +201,18 @@ def test_a_stopped_run_goes_on(bench: Workbench, asked: QuestionSet, server: Fau
     job.stop()
     assert job.wait(30) and "stopped" == job.state
     before = Runs(bench.catalog.engine).get(job.subject)
-    done = [score.question.id for score in before.questions if score.answer]
+    done = [score.question.id for score in before.questions if score.answer and score.answer.verdict != "failed"]
     assert 0 < len(done) and before.info.pending == 6 - len(done)
+    cut = [score.answer for score in before.questions if score.answer and score.answer.verdict == "failed"]
+    assert cut and {"Stopped before its end."} == {answer.note for answer in cut}, "what they took was paid for as well"
     again = resume_answers(bench, job.subject)
     assert again.wait(60) and again.result is not None, again.error
     after = Runs(bench.catalog.engine).get(job.subject)
     assert 0 == after.info.pending and 6 == sum(score.answer is not None for score in after.questions)
-    kept = {s.question.id: s.answer for s in before.questions if s.answer}
+    rows = [row for row in bench.ledger.records() if row.provider == "fault"]
+    assert sum(s.answer.input_tokens for s in after.questions if s.answer) == sum(r.usage.input_tokens for r in rows)
+    assert after.info.costs["unknown_costs"] >= len(cut)
+    kept = {s.question.id: s.answer for s in before.questions if s.question.id in done}
     assert kept == {s.question.id: s.answer for s in after.questions if s.question.id in kept}
 
 
