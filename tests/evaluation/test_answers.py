@@ -126,7 +126,8 @@ def test_answers_are_asked_for_in_the_way_of_the_profile(
         assert resume_answers(bench, run.info.id, use_cache=False).wait(60)
         bodies = [str(e.body) for e in server.exchanges]
         assert 4 == len(bodies)
-        for words in ("Answer like a harbour pilot.", "The wall is two metres high.", "333"):
+        limit = "'max_tokens': 333,"  # not 333 alone: a random delimiter may hold it
+        for words in ("Answer like a harbour pilot.", "The wall is two metres high.", limit):
             assert [wanted] * 4 == [words in body for body in bodies], words
         assert {"ok"} == {e.body["model"] for e in server.exchanges}
 
