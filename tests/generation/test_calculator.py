@@ -45,11 +45,11 @@ def test_it_computes_as_documents_write(expression: str, value: str) -> None:
 )  # fmt: skip
 def test_what_is_no_arithmetic_is_a_sentence(expression: str) -> None:
     """Code, names, division by zero, numbers without end: one sentence each, at once."""
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(RagError) as caught:
         compute(expression)
     assert str(caught.value).endswith(".")
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 @given(st.text(alphabet="0123456789.,+-*/^()%; sumabx$", max_size=60))
