@@ -188,6 +188,19 @@ def test_what_was_stopped_is_known_a_moment_later(bench: rag.Workbench, server: 
     assert rag.reporting.price_of(turn.answer).startswith("about $")
 
 
+def test_closing_the_workbench_keeps_what_its_answers_took(bench: rag.Workbench, server: FaultServer) -> None:
+    """An answer that is cut short by the end of the program says the same as its row, when the folder is opened again."""
+    stream = rag.ask(bench, QUESTION, generate_options=GenerateOptions(model="open/slow?s=20"))
+    until(lambda: any(r.status == "started" for r in since(bench, 0)))
+    keep = stream._on_paid[0]
+    stream._on_paid[0] = lambda *ended: (threading.Event().wait(0.3), keep(*ended))[1]  # on a slow disk
+    bench.close()
+    with rag.open_workbench(bench.data_dir) as again:
+        (turn,) = rag.conversation(again, str(stream.conversation_id)).turns
+        assert turn.answer and "stopped" == turn.answer.finish and turn.answer.estimated_usd
+        agree(turn.answer.paid, since(again, 0))
+
+
 def test_stopped_before_any_call_costs_nothing(bench: rag.Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was stopped while it still searched has taken nothing, and says so."""
     searching, go_on = threading.Event(), threading.Event()

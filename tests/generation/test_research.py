@@ -313,7 +313,7 @@ def test_more_calls_than_allowed_bring_nothing(bench: rag.Workbench, server: Fau
 
 @pytest.mark.parametrize("wire", WIRES)
 def test_stop_ends_it_at_once_and_keeps_the_steps(bench: rag.Workbench, server: FaultServer, wire: str) -> None:
-    """Between two turns, while the model is silent: the answer ends at once and the request with it; how soon is for `bench/`."""
+    """Between two turns, while the model is silent: the answer ends within a tenth of a second and the request with it."""
     model = f"ok;slow?s=20&{wire}"
     server.replies[model] = [calls("list_documents")]
     options = GenerateOptions(model=f"{wire}/{model}", research=True)
@@ -324,8 +324,8 @@ def test_stop_ends_it_at_once_and_keeps_the_steps(bench: rag.Workbench, server: 
     time.sleep(0.2)
     began = time.perf_counter()
     stream.stop()
-    answer = stream.wait(10)
-    assert time.perf_counter() - began < 10, "the model is silent for 20 s"
+    answer = stream.wait(1)
+    assert time.perf_counter() - began < 0.1
     assert ("stopped", 1) == (answer.finish, len(answer.steps))
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and not (server.exchanges[-1].broken and rows(bench)[-1][1] == "stopped"):

@@ -114,7 +114,7 @@ def test_stop_ends_the_answer_at_once_and_keeps_its_text(gate: Gate) -> None:
     wait_for(lambda: stream.text == "It rained ")
     began = time.monotonic()
     stream.stop()
-    assert time.monotonic() - began < 5, "the worker hangs for longer"
+    assert time.monotonic() - began < 0.5
     assert stream.done and stream.answer is not None
     assert (stream.answer.text, stream.answer.finish, stream.answer.error) == ("It rained ", "stopped", "")
     gate.let(2)

@@ -235,7 +235,7 @@ def test_a_body_that_never_ends_after_the_last_event_changes_nothing(bench: Benc
     began = time.monotonic()
     outcome = bench.run(wire, "no_done")
     assert (GOOD, "complete") == (outcome.result.text, outcome.result.finish)
-    assert time.monotonic() - began < 10, "the server would keep it open for 30 s"
+    assert time.monotonic() - began < 1
     assert not bench.rows.of("no_done")[0].usage.estimated
 
 
