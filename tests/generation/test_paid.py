@@ -169,7 +169,7 @@ def test_what_is_gone_on_with_counts_both(bench: rag.Workbench, server: FaultSer
 def test_what_is_stopped_is_unknown_and_never_nothing(bench: rag.Workbench, server: FaultServer) -> None:
     """Nobody knows yet what a stopped call took."""
     stream = rag.ask(bench, QUESTION, generate_options=GenerateOptions(model="open/slow?s=20"))
-    until(lambda: any(r.status == "started" for r in since(bench, 0)))
+    until(lambda: bool(server.of("slow?s=20")))
     stream.stop()
     assert stream.wait(5).cost_usd is None and "unknown" == rag.reporting.price_of(stream.wait())
 
@@ -179,7 +179,7 @@ def test_what_was_stopped_is_known_a_moment_later(bench: rag.Workbench, server: 
     """Its call is cancelled, its row closed, and the answer says the same as the row: about so much, where the provider said nothing."""
     bench.gateway.book.change("open", prices={model: {"input": 1.0, "output": 2.0}})
     stream = rag.ask(bench, QUESTION, generate_options=GenerateOptions(model=f"open/{model}"))
-    until(lambda: any(r.status == "started" for r in since(bench, 0)))
+    until(lambda: bool(server.of(model)))
     stream.stop()
     assert stream.settle(5)
     (turn,) = rag.conversation(bench, str(stream.conversation_id)).turns
@@ -188,10 +188,35 @@ def test_what_was_stopped_is_known_a_moment_later(bench: rag.Workbench, server: 
     assert rag.reporting.price_of(turn.answer).startswith("about $")
 
 
+def test_what_was_stopped_before_it_was_sent_cost_nothing(
+    bench: rag.Workbench, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped while its row was being written, a call never goes out: the row and the answer say $0.00, not about so much."""
+    writing, go_on, real = threading.Event(), threading.Event(), bench.ledger.start
+
+    def slowly(action: str, provider: str, *args: Any, **more: Any) -> int:
+        if "open" == provider:
+            writing.set()
+            assert go_on.wait(10)
+        return real(action, provider, *args, **more)
+
+    monkeypatch.setattr(bench.ledger, "start", slowly)
+    stream = rag.ask(bench, QUESTION, generate_options=GenerateOptions(model="open/slow?s=20"))
+    assert writing.wait(10)
+    stream.stop()
+    assert "stopped" == stream.wait(5).finish
+    until(lambda: bool(bench.gateway.runner.books._open_work))  # the call is cancelled, its row still to be closed
+    go_on.set()
+    assert stream.settle(5)
+    (row,) = since(bench, 0)
+    assert ("stopped", 0.0) == (row.status, row.cost_usd) and [] == server.of("slow?s=20")
+    assert "$0.00" == rag.reporting.price_of(stream.wait())
+
+
 def test_closing_the_workbench_keeps_what_its_answers_took(bench: rag.Workbench, server: FaultServer) -> None:
     """An answer that is cut short by the end of the program says the same as its row, when the folder is opened again."""
     stream = rag.ask(bench, QUESTION, generate_options=GenerateOptions(model="open/slow?s=20"))
-    until(lambda: any(r.status == "started" for r in since(bench, 0)))
+    until(lambda: bool(server.of("slow?s=20")))
     keep = stream._on_paid[0]
     stream._on_paid[0] = lambda *ended: (threading.Event().wait(0.3), keep(*ended))[1]  # on a slow disk
     bench.close()
@@ -225,7 +250,7 @@ def test_going_on_in_vain_counts_what_was_stopped(bench: rag.Workbench, server: 
     first = asked(bench, "length;401")
     options, again = GenerateOptions(model="open/slow?s=20"), Again(first.id, goes_on=True)
     stream = rag.ask(bench, QUESTION, conversation_id=first.conversation_id, generate_options=options, again=again)
-    until(lambda: any(r.status == "started" for r in since(bench, 0)))
+    until(lambda: bool(server.of("slow?s=20")))
     stream.stop()
     assert stream.settle(5)
     (turn,) = rag.conversation(bench, str(first.conversation_id)).turns
@@ -242,10 +267,10 @@ def test_what_is_known_late_overwrites_nothing_newer(
     late: list[Callable[[], None]] = []
 
     def stopped() -> AnswerStream:
-        calls_before = len(since(bench, 0))
+        calls_before = len(server.of("slow?s=20"))
         talk = first.conversation_id
         stream = rag.ask(bench, QUESTION, conversation_id=talk, generate_options=options, again=again)
-        until(lambda: any(r.status == "started" for r in since(bench, 0)[: -calls_before or None]))
+        until(lambda: len(server.of("slow?s=20")) > calls_before)
         if not late:
             held, go_on = stream._on_paid[0], threading.Event()
             late.append(go_on.set)
@@ -263,6 +288,7 @@ def test_what_is_known_late_overwrites_nothing_newer(
 
 
 def until(happened: Callable[[], bool]) -> None:
+    """Wait for it. A call that shall be stopped is waited for at the server: before it is sent it costs nothing."""
     import time
 
     deadline = time.monotonic() + 10
