@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rag.types import Collection, Evidence, Hit, LabelledQuestion, QuestionSet, SearchResult
 
 _WHERE = {
-    "replaced": "in an earlier version of {name}",
+    "replaced": "in another version of {name}",
     "gone": "in {name}, which was deleted",
     "elsewhere": "in {name}, which this collection does not hold",
 }

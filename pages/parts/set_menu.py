@@ -42,7 +42,7 @@ def menu(bench: Workbench, target: Collection, chosen: QuestionSet | None, infos
         if not opened.open:
             return
         if chosen is not None:
-            _this_one(bench, chosen)
+            _this_one(bench, target, chosen)
         st.text_input(
             "New set", key="tuning.new", placeholder="Its name", max_chars=120, on_change=guarded, args=(_make, bench)
         )
@@ -78,7 +78,7 @@ def report() -> None:
     )  # fmt: skip
 
 
-def _this_one(bench: Workbench, chosen: QuestionSet) -> None:
+def _this_one(bench: Workbench, target: Collection, chosen: QuestionSet) -> None:
     st.text_input(
         "Rename", chosen.name, key=f"tuning.rename.{chosen.id}.{chosen.name}", max_chars=120, on_change=guarded,
         args=(_rename, bench, chosen),
@@ -87,8 +87,8 @@ def _this_one(bench: Workbench, chosen: QuestionSet) -> None:
     if any(question.evidence for question in chosen.questions):
         st.button(
             "Find labels again", icon=":material/find_replace:", width="stretch", key="tuning.again", on_click=guarded,
-            args=(_find_again, bench, chosen.id),
-            help="Where a document was replaced: looks up the labelled words in its present version. What is not there stays as it is.",
+            args=(_find_again, bench, chosen.id, target),
+            help="Where a document was replaced: looks up the labelled words in the version of this collection. What is not there stays as it is.",
         )  # fmt: skip
     with st.container(horizontal=True):
         st.download_button(
@@ -133,10 +133,10 @@ def _delete(bench: Workbench, chosen: QuestionSet) -> None:
     st.session_state[tuning.SET] = ""
 
 
-def _find_again(bench: Workbench, set_id: str) -> None:
-    """Point labels of replaced documents to the present versions, and report what was found and what was not."""
+def _find_again(bench: Workbench, set_id: str, target: Collection) -> None:
+    """Point labels of replaced documents to the versions of this collection, and report what was found and what was not."""
     sets = tuning.question_sets(bench)
-    found: FoundAgain = rag.evaluation.find_again(bench, sets.get(set_id))
+    found: FoundAgain = rag.evaluation.find_again(bench, sets.get(set_id), target)
     for question in found.moved:
         sets.save(question)
     asked = found.found + found.by_page + len(found.missing)

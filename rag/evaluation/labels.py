@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 _WHY: dict[EvidenceState, str] = {
     "elsewhere": "its evidence is in {name}, which collection {collection!r} does not hold; add the document to it.",
-    "replaced": "its evidence is in an earlier version of {name}; find it again from the menu of the set on Search, or label the question anew.",
+    "replaced": "its evidence is in another version of {name}; find it again from the menu of the set on Search, or label the question anew.",
     "gone": "its evidence was in {name}, which was deleted; add the document again, or label the question anew.",
 }
 
@@ -32,12 +34,24 @@ class _Library:
     names: Mapping[str, str]
     """Id by name, of those that are here."""
 
-    def state(self, evidence: Evidence) -> EvidenceState:
-        if evidence.document_id in self.here:
+    def states(self, pieces: Sequence[Evidence]) -> tuple[EvidenceState, ...]:
+        """Return the state of each piece of one question's evidence."""
+        found = {_words(piece) for piece in pieces if piece.document_id in self.here}
+        return tuple(self._state(piece, found) for piece in pieces)
+
+    def _state(self, piece: Evidence, found: Set[tuple[str, int, str]]) -> EvidenceState:
+        if piece.document_id in self.here:
             return "here"
-        if evidence.document_id in self.everywhere:
-            return "elsewhere"
-        return "replaced" if name_key(evidence.document_name) in self.names else "gone"
+        is_kept = piece.document_id in self.everywhere
+        if name_key(piece.document_name) in self.names and not (is_kept and _words(piece) in found):
+            return "replaced"
+        return "elsewhere" if is_kept else "gone"
+
+
+def _words(piece: Evidence) -> tuple[str, int, str]:
+    """Return what a piece has in common with itself in another version of its document."""
+    letters = re.sub(r"\W", "", unicodedata.normalize("NFKC", piece.quote)).casefold()
+    return name_key(piece.document_name), piece.page, letters
 
 
 def _library(bench: Workbench, collection: Collection | None) -> _Library:
@@ -52,17 +66,16 @@ def evidence_states(
 ) -> dict[str, tuple[EvidenceState, ...]]:
     """Return by question id the state of each piece of its evidence, in a collection or in the whole library."""
     library = _library(bench, collection)
-    return {q.id: tuple(library.state(piece) for piece in q.evidence) for q in question_set.questions if q.evidence}
+    return {q.id: library.states(q.evidence) for q in question_set.questions if q.evidence}
 
 
 def states_of(
     bench: Workbench, pieces: Sequence[Evidence], collection: Collection | None = None
 ) -> tuple[EvidenceState, ...]:
-    """Return the state of each of these, as `evidence_states` does; quick where a collection holds the documents of all."""
+    """Return the state of each piece of one question's evidence; quick where a collection holds the documents of all."""
     if collection is not None and all(bench.catalog.has_document(collection.id, piece.document_id) for piece in pieces):
         return tuple("here" for _ in pieces)
-    library = _library(bench, collection)
-    return tuple(library.state(piece) for piece in pieces)
+    return _library(bench, collection).states(pieces)
 
 
 def in_collection(
@@ -77,7 +90,7 @@ def in_collection(
     left_out: list[tuple[LabelledQuestion, str]] = []
     for question in question_set.questions:
         found = question.evidence if question.label == "evidence" else ()
-        pieces = tuple(piece for piece in found if library.state(piece) == "here")
+        pieces = tuple(piece for piece in found if piece.document_id in library.here)
         if question.label == "absent":
             asked.append(question)
         elif pieces:
@@ -92,8 +105,8 @@ def _why(library: _Library, question: LabelledQuestion, collection: Collection) 
         return question.note or "It is a draft: nobody has said yet where the answer stands."
     if question.label == "adversarial":
         return "The documents are about it but do not answer it: that is for answers to show, not for search."
-    piece = question.evidence[0]
-    why = _WHY[library.state(piece)].format(name=piece.document_name, collection=collection.name)
+    piece, state = question.evidence[0], library.states(question.evidence)[0]
+    why = _WHY[state].format(name=piece.document_name, collection=collection.name)
     return f"{why[0].upper()}{why[1:]}"
 
 
@@ -147,7 +160,7 @@ class FoundAgain:
     """What became of the labels whose documents were replaced. Nothing of it is kept yet: give `moved` to `QuestionSets.save`."""
 
     moved: tuple[LabelledQuestion, ...]
-    """The questions with evidence that was found again, pointing to the present versions."""
+    """The questions with evidence that was found again, pointing to the present versions as well as to those that another collection holds."""
     found: int
     """Pieces of evidence that were found by their words."""
     by_page: int
@@ -156,27 +169,33 @@ class FoundAgain:
     """Pieces that the present version does not have, with their questions; they stay as they are."""
 
 
-def find_again(bench: Workbench, question_set: QuestionSet) -> FoundAgain:
-    """Look for the evidence of replaced documents in their present versions: word for word, or the page of the same number."""
-    library = _library(bench, None)
+def find_again(bench: Workbench, question_set: QuestionSet, collection: Collection | None = None) -> FoundAgain:
+    """Look for the evidence of replaced documents in the versions of a collection, or of the library: word for word, or the page of the
+    same number.
+
+    What points to a version that another collection holds stays beside what is found: the set measures both.
+    """
+    library = _library(bench, collection)
     moved, missing = [], []
     found = by_page = 0
     for question in question_set.questions:
         pieces = []
-        for piece in question.evidence:
-            again = _found_again(bench, library, piece) if library.state(piece) == "replaced" else piece
-            if again is None:
-                missing.append((question, piece))
-            elif again is not piece:
+        for piece, state in zip(question.evidence, library.states(question.evidence), strict=True):
+            again = _found_again(bench, library, piece) if state == "replaced" else None
+            if again:
                 found, by_page = found + (not again.page), by_page + bool(again.page)
-            pieces.append(again or piece)
-        if tuple(pieces) != question.evidence:
-            moved.append(replace(question, evidence=tuple(dict.fromkeys(pieces))))
+                pieces.append(again)
+            elif state == "replaced":
+                missing.append((question, piece))
+            if not again or piece.document_id in library.everywhere:
+                pieces.append(piece)
+        if (kept := tuple(dict.fromkeys(pieces))) != question.evidence:
+            moved.append(replace(question, evidence=kept))
     return FoundAgain(tuple(moved), found, by_page, tuple(missing))
 
 
 def _found_again(bench: Workbench, library: _Library, piece: Evidence) -> Evidence | None:
-    """Return a replaced piece in the present version of its document; None when it does not stand there."""
+    """Return a replaced piece in the version that is here; None when it does not stand there."""
     document = bench.catalog.document(library.names[name_key(piece.document_name)])
     if piece.page:
         there = any(page.number == piece.page for page in document.pages)

@@ -15,8 +15,8 @@ Label = Literal["evidence", "absent", "adversarial", "draft"]
 """`evidence`: the documents answer it, at known places. `absent`: nothing here is about it, the right result is nothing.
 `adversarial`: the documents are about it and do not answer it, so retrieval is not judged by it. `draft`: not labelled yet."""
 EvidenceState = Literal["here", "elsewhere", "replaced", "gone"]
-"""`here`: the document is in the collection asked about (or in the library). `elsewhere`: in the library, but not in this
-collection. `replaced`: deleted, and another document has its name. `gone`: deleted."""
+"""`here`: the document is in the collection asked about (or in the library). `replaced`: it is not, but another document of its name
+is. `elsewhere`: neither, but the document is in the library; or its evidence is in the version that is here, too. `gone`: deleted."""
 Outcome = Literal["answered", "missed", "wrongly_answered", "rejected"]
 """A question with evidence is answered when a hit is right, else missed; one that is not in the documents is rejected when
 it has no hits, else wrongly answered."""

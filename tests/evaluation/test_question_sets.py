@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from rag.evaluation import (
     find_again,
     label_question,
     new_question,
+    states_of,
 )
 from rag.types import Evidence
 
@@ -138,7 +140,7 @@ def test_a_replaced_or_deleted_document_is_told(bench: Workbench, sets: Question
     assert ("replaced",) == evidence_states(bench, made)[cost]
     left_out = evaluate(bench, made).pool.left_out
     assert 2 == len(left_out)
-    assert left_out[0][1].startswith("Its evidence is in an earlier version of ferry.md; find it again")
+    assert left_out[0][1].startswith("Its evidence is in another version of ferry.md; find it again")
 
     again = find_again(bench, made)
     moved = again.moved
@@ -157,6 +159,35 @@ def test_a_replaced_or_deleted_document_is_told(bench: Workbench, sets: Question
     assert sentences == {
         "Its evidence was in ferry.md, which was deleted; add the document again, or label the question anew."
     }
+
+
+def test_a_label_follows_both_versions_of_a_document(bench: Workbench, sets: QuestionSets) -> None:
+    """Where another collection still holds the old version, its label stays there and the present version gets one, too."""
+    old = added(bench, TEXT)
+    rag.build_collection(bench, "archive").wait()
+    place = TEXT.index("eleven")
+    page = Evidence(old, "ferry.md", place, place + 13, quote=TEXT[place : place + 13])
+    asked = new_question("What does it cost?", label="evidence", evidence=(page,))
+    made = sets.create("ferry", [asked, new_question("Is there a dog?", label="absent")])
+    new = added(bench, TEXT.replace("eleven crowns", "eleven\ncrowns"))
+    archive, main = bench.collection("archive"), bench.collection()
+    assert old in {d.id for d in bench.catalog.documents(archive.id)}, "the test needs both"
+    cost = made.questions[0]
+    assert ("replaced",) == evidence_states(bench, made, main)[cost.id] == states_of(bench, cost.evidence, main)
+    assert "another version of ferry.md" in evaluate(bench, made).pool.left_out[0][1]
+
+    again = find_again(bench, made, main)
+    assert (1, ()) == (again.found, again.missing)
+    assert {old, new} == {piece.document_id for piece in again.moved[0].evidence}
+    sets.save(again.moved[0])
+    kept = sets.get("ferry")
+    for name in ("archive", None):
+        assert 1 == evaluate(bench, kept, collection=name).figures["hit@10"].value
+    assert {"here", "elsewhere"} == set(evidence_states(bench, kept, main)[cost.id])
+    assert ((), 0, 0, ()) == dataclasses.astuple(find_again(bench, kept, main)), "there is nothing left to find"
+
+    bench.catalog.delete_document(old)
+    assert [(new,)] == [tuple(p.document_id for p in q.evidence) for q in find_again(bench, kept, main).moved]
 
 
 def test_nothing_to_measure_is_said(bench: Workbench, sets: QuestionSets) -> None:

@@ -315,7 +315,7 @@ def test_labels_of_a_replaced_document_are_found_again(visit_with_samples: Visit
     choose(page, made.id)
     assert "expected in 2 places." in page.drawn("search.results")
     new = add("A note before it. " + text.replace("at nine", "in the morning"))
-    assert "In ferry: 2 places in an earlier version of ferry.txt: find them again" in page.run().drawn(
+    assert "In ferry: 2 places in another version of ferry.txt: find them again" in page.run().drawn(
         "search.results"
     )
     page.open("tuning.menu").press("Find labels again")
@@ -326,7 +326,7 @@ def test_labels_of_a_replaced_document_are_found_again(visit_with_samples: Visit
     assert (new, "eleven crowns", pieces[1]) == (found.document_id, found.quote, kept)
     assert page.bench.catalog.document(new).text[found.start : found.end] == "eleven crowns"
     said = page.drawn("search.results")
-    assert "expected in 1 place; 1 place in an earlier version of ferry.txt" in said
+    assert "expected in 1 place; 1 place in another version of ferry.txt" in said
     page.bench.catalog.delete_document(new)
     said = page.run().drawn("search.results")
     assert "2 places in ferry.txt, which was deleted." in said
