@@ -315,9 +315,7 @@ def test_labels_of_a_replaced_document_are_found_again(visit_with_samples: Visit
     choose(page, made.id)
     assert "expected in 2 places." in page.drawn("search.results")
     new = add("A note before it. " + text.replace("at nine", "in the morning"))
-    assert "In ferry: 2 places in another version of ferry.txt: find them again" in page.run().drawn(
-        "search.results"
-    )
+    assert "In ferry: 2 places in another version of ferry.txt: find them again" in page.run().drawn("search.results")
     page.open("tuning.menu").press("Find labels again")
     report = page.drawn("tuning.report.drawn")
     assert "1 of 2 labels of replaced documents found again." in report
