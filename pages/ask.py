@@ -23,6 +23,7 @@ from pages.parts import (
     turn_bar,
     turn_dialogs,
     two_answers,
+    unsent,
 )
 from pages.parts.asking import ID, OPEN
 from pages.parts.safe_text import draw, el, say, visible
@@ -48,6 +49,7 @@ def main() -> None:
     question = st.chat_input(
         f"Ask the documents in {visible(target.name, 40)}", key=asking.INPUT, disabled=not target.chunks
     )
+    unsent.keep()
     question = question or st.query_params.get("q") or st.session_state.pop(suggested.PICKED, None)
     if question:
         asking.ask(bench, question, conversation, settings)

@@ -43,6 +43,31 @@ def threshold_key(visitor: Visitor) -> str:
     )
 
 
+def test_a_question_that_is_not_sent_stays_in_its_field(visitor: Visit) -> None:
+    """Through other pages and a reload, until it is sent; then the field is empty, here and after the next page, too."""
+    from playwright.sync_api import expect
+
+    tab = visitor().go("ask")
+    field = tab.page.get_by_test_id("stChatInputTextArea")
+    field.fill("Why was turbine 3")
+    for page in ("Search", "Usage"):
+        tab.page.get_by_test_id("stSidebarNav").get_by_role("link", name=page).click()
+        field.wait_for(state="detached")
+        tab.page.get_by_test_id("stSidebarNav").get_by_role("link", name="Ask").click()
+        expect(field).to_have_value("Why was turbine 3")
+    tab.page.reload()
+    expect(field).to_have_value("Why was turbine 3")
+    field.press_sequentially(" out of service?")
+    field.press("Enter")
+    tab.page.get_by_text("Why was turbine 3 out of service?").first.wait_for()
+    expect(field).to_have_value("")
+    tab.page.get_by_test_id("stSidebarNav").get_by_role("link", name="Search").click()
+    field.wait_for(state="detached")
+    tab.page.get_by_test_id("stSidebarNav").get_by_role("link", name="Ask").click()
+    tab.idle()
+    expect(field).to_have_value("")
+
+
 @pytest.mark.parametrize("path", [*PAGES, LINK])
 def test_a_deep_link_brings_the_frame_and_all_fits(visitor: Visit, path: str) -> None:
     """Whatever address comes first, the page has its frame and asks no other machine for anything.
