@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rag.types import Answer, Hit, Sent, TurnRecord
 
 _BEFORE = {"user": "You", "assistant": "Answer before"}
+_REWRITING = {"system": "Instructions", "user": "Conversation and question"}
 _BEHIND = {"user": "Request to go on", "assistant": "The model", "tool": "Result of a tool"}
 
 
@@ -34,13 +35,23 @@ def _nodes(record: TurnRecord, turn: Turn) -> Iterator[Node]:
     yield el("table.facts-table", el("tbody", *(_line(name, value) for name, value in settings if value)))
     if record.sent is None:
         where = "Read on this machine" if record.generate.model.startswith("local/") else "Found"
-        yield _list(f"{where}; nothing was sent", record.hits, answer)
+        yield _list(f"{where}; {'none of it' if record.rewriting else 'nothing'} was sent", record.hits, answer)
+        yield from _rewriting(record)
         return
     yield _list("Excerpts that were sent", record.sent.hits, answer)
     if record.sent.dropped_hits:
         yield _list("Left out: no room in the model's window", record.sent.dropped_hits, None)
     yield el("h4", "Word for word")
     yield from _messages(record.sent)
+    yield from _rewriting(record)
+
+
+def _rewriting(record: TurnRecord) -> Iterator[Node]:
+    """Yield what a model was given before the search, to put a follow-up in a form to search for."""
+    if record.rewriting:
+        yield el("h4", "Before the search: the question in a form to search for")
+        for role, text in record.rewriting:
+            yield _fold(_REWRITING.get(role, visible(role, 20)), text)
 
 
 def _line(name: str, value: str) -> Node:

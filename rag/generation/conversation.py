@@ -175,7 +175,7 @@ def _search(
         wanted = searchable(
             bench, stream.question, _past(before), questions, generate_options.model, user, stopping, begun
         )
-        stream.rewriting = False
+        stream.rewriting, stream.rewrite_prompt = False, wanted.prompt
     if wanted.question != stream.question:
         stream.searched_for, stream.rewritten_by = wanted.question, wanted.by
     stream.asks(target.embedding_model)
@@ -187,7 +187,7 @@ def _record(stream: AnswerStream, options: GenerateOptions) -> TurnRecord:
     found = stream.result
     return TurnRecord(
         found.options, options, stream.searched_for, stream.rewritten_by, found.hits, found.near_misses[:_KEPT_MISSES],
-        found.terms, stream.sent,
+        found.terms, stream.sent, rewriting=stream.rewrite_prompt,
     )  # fmt: skip
 
 

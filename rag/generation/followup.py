@@ -48,6 +48,8 @@ class Rewritten:
     question: str
     by: str = ""
     """PROVIDER/MODEL that wrote it; empty when it was made here."""
+    prompt: tuple[tuple[str, str], ...] = ()
+    """(role, text) of what a model was given for it, its instructions first; empty when none was asked."""
 
 
 def with_names(question: str, past: Sequence[str]) -> str:
@@ -92,16 +94,19 @@ def searchable(
     cannot be asked is no reason to fail: the names of the last question do then. `begun` is called with its name before it is.
     """
     past = turns or [PastTurn(text, "") for text in questions]
+    given: tuple[tuple[str, str], ...] = ()
     if not may_be_follow_up(question, past):
         return Rewritten(question)
     if not model.startswith("local/"):
         routed = choose("rewrite", bench.gateway.routing(model, user)).model
         begun(routed)
         try:
-            return Rewritten(_by_model(bench, question, turns, routed, user, stop), routed)
+            request = _request(bench, question, turns, routed)
+            given = (("system", request.system), *((m.role, m.text) for m in request.messages))
+            return Rewritten(_by_model(bench, question, request, user, stop), routed, given)
         except RagError as error:
             log.warning("a follow-up question was not rewritten by %s: %s", routed, error)
-    return Rewritten(with_names(question, questions) if leans_plainly(question) else question)
+    return Rewritten(with_names(question, questions) if leans_plainly(question) else question, "", given)
 
 
 def leans_plainly(question: str) -> bool:
@@ -116,12 +121,16 @@ def leans_plainly(question: str) -> bool:
     return not _names(question) and (is_short or bool(_STANDS_FOR.search(question)))
 
 
-def _by_model(bench: Workbench, question: str, turns: Sequence[PastTurn], model: str, user: str, stop: Stop) -> str:
-    """Return the question as a model puts it. Raises `ProviderError`, and `QuestionError` for one that cannot be searched for."""
+def _request(bench: Workbench, question: str, turns: Sequence[PastTurn], model: str) -> Request:
+    """Return what a model is given. Raises `PromptTooLongError`."""
     window = bench.gateway.capabilities(model).context_window or _WINDOW
     prompt = rewrite_prompt(question, turns, count=estimate, window=window, output_tokens=_OUTPUT_TOKENS)
     messages = tuple(Message(role, text) for role, text in prompt.messages)
-    request = Request(model, messages, system=prompt.system, max_output_tokens=_OUTPUT_TOKENS)
+    return Request(model, messages, system=prompt.system, max_output_tokens=_OUTPUT_TOKENS)
+
+
+def _by_model(bench: Workbench, question: str, request: Request, user: str, stop: Stop) -> str:
+    """Return the question as a model puts it. Raises `ProviderError`, and `QuestionError` for one that cannot be searched for."""
     call = bench.gateway.start(request, fallbacks=(), action="rewrite", user=user, reuse="use")
     reply = ""
     for event in call:

@@ -78,6 +78,8 @@ class AnswerStream:
         self.searched_for = ""
         """What was searched for in place of the question; empty when it was the question."""
         self.rewritten_by = ""
+        self.rewrite_prompt: tuple[tuple[str, str], ...] = ()
+        """(role, text) of what a model was given for that; empty when none was asked."""
         self.rewriting = False
         """Whether a model is putting a follow-up in a form to search for now."""
         self.sent: Sent | None = None

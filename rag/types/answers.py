@@ -273,6 +273,8 @@ class TurnRecord:
     """What a second model says of it; None when none was asked."""
     checking: Paid = field(default_factory=Paid)
     """What all second checks of it took together, those that failed or were stopped included."""
+    rewriting: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """(role, text) of what a model was given to put the question in a form to search for; empty when none was asked."""
 
     @property
     def checked(self) -> Paid:

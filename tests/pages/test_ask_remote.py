@@ -378,7 +378,23 @@ def test_a_small_model_can_rewrite(page: Any, server: FaultServer) -> None:
     assert 1 == len(server.of("small"))
     turn = turns(page)[-1]
     page.test.session_state["ask.dialog"] = ("sent", turn.stream_id)
-    assert "written by fault/small" in page.run().drawn("ask.sent")
+    said = page.run().drawn("ask.sent")
+    assert "written by fault/small" in said and "Before the search" in said
+    given = [message["content"] for message in server.of("small")[0].body["messages"]]
+    for text in given:
+        assert " ".join(text.split()) in said, "word for word"
+
+
+def test_what_a_rewriting_was_given_is_shown_where_nothing_was_found(page: Any, server: FaultServer) -> None:
+    """No excerpt went out then, but the conversation did."""
+    page.bench.gateway.book.change("fault", models=("ok", "small"))
+    page.bench.catalog.set_setting("routing", {"small": "fault/small", "titles": False})
+    server.replies |= {"ok": [TRUE], "small": ["How is a British passport renewed?"]}
+    ask(page, "fault/ok")
+    ask(page, "fault/ok", "And how is that renewed?")
+    page.test.session_state["ask.dialog"] = ("sent", turns(page)[-1].stream_id)
+    said = page.run().drawn("ask.sent")
+    assert "none of it was sent" in said and "Before the search" in said and "And how is that renewed?" in said
 
 
 def test_a_rewriting_model_that_fails_is_no_failure(page: Any, server: FaultServer) -> None:
