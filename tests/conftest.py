@@ -19,6 +19,7 @@ import pytest
 # `rag` itself is imported inside the fixtures: a part that cannot be imported then fails its own tests only.
 if TYPE_CHECKING:
     from rag import Upload, Workbench
+    from tests.faultserver import FaultServer
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "data" / "samples"
@@ -170,6 +171,15 @@ def sample_data(tmp_path_factory: pytest.TempPathFactory, samples: list[Upload])
 def with_samples(sample_data: Path) -> Callable[[Path], Path]:
     """Return what makes a folder into a data folder with the sample documents, and returns it: embedding them takes two seconds."""
     return lambda folder: Path(shutil.copytree(sample_data, folder, dirs_exist_ok=True))
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    """A provider that fails by script, over real HTTP."""
+    from tests.faultserver import FaultServer
+
+    with FaultServer() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -16,12 +16,6 @@ QUESTION = "Why was turbine 3 out of service?"
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as server:
-        yield server
-
-
-@pytest.fixture
 def workbench(tmp_path: Path, server: FaultServer, samples: list[rag.Upload]) -> Iterator[Workbench]:
     """A workbench with a collection whose vectors a provider made."""
     with rag.open_workbench(tmp_path) as bench:

@@ -43,12 +43,6 @@ def bench(with_samples: Callable[[Path], Path], tmp_path: Path) -> Iterator[Work
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as server:
-        yield server
-
-
-@pytest.fixture
 def asked(bench: Workbench, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> QuestionSet:
     """The samples with six of their questions, four with evidence and two without, and a provider with prices."""
     monkeypatch.setenv("FAULT_KEY", "sk-test-0123456789abcd")

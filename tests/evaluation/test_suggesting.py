@@ -24,12 +24,6 @@ def bench(with_samples: Callable[[Path], Path], tmp_path: Path) -> Iterator[Work
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as server:
-        yield server
-
-
-@pytest.fixture
 def empty(bench: Workbench, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> QuestionSet:
     """The samples, a provider with a price, and a set without questions."""
     monkeypatch.setenv("FAULT_KEY", "sk-test-0123456789abcd")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from rag.generation import Again, conversation, conversations, delete_conversati
 from rag.generation.stream import AnswerStream
 from rag.store.conversations import Conversations
 from rag.types import Collection, Event, TextEvent
+from tests.waiting import until
 
 module = importlib.import_module("rag.generation.conversation")  # the package has a function of that name
 QUESTION = "How many sea trout passed Mill Weir?"
@@ -46,10 +46,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 
 def wait_for_text(stream: AnswerStream, text: str) -> None:
-    deadline = time.monotonic() + 10
-    while stream.text != text:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    until(lambda: stream.text == text)
 
 
 def test_a_turn_is_kept_with_its_whole_answer(library: Workbench) -> None:
@@ -120,10 +117,7 @@ def test_a_turn_that_is_being_written_never_reads_as_interrupted(library: Workbe
 
 
 def wait_until_saved(library: Workbench, stream: AnswerStream) -> None:
-    deadline = time.monotonic() + 10
-    while Conversations(library.catalog.engine).turn(stream.id).answer is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    until(lambda: Conversations(library.catalog.engine).turn(stream.id).answer is not None)
 
 
 def test_a_stopped_turn_is_partial(library: Workbench, slow: threading.Event) -> None:

@@ -25,12 +25,6 @@ REST = "The cost was 4,200 pounds [1]."
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
-
-
-@pytest.fixture
 def bench(tmp_path: Path, server: FaultServer) -> Iterator[rag.Workbench]:
     """Eight documents that answer the question, and a model with a small window whose answers are cut off."""
     with rag.open_workbench(tmp_path / "data") as opened:

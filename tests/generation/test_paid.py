@@ -18,17 +18,12 @@ from rag.generation import Again, AnswerStream
 from rag.types import Answer, GenerateOptions, Paid, RestartEvent, Upload, UsageRecord
 from tests.faultserver import FaultServer
 from tests.faultserver.wire import calls
+from tests.waiting import until
 
 QUESTION = "When was the harbour dredged?"
 TEXT = b"The harbour was dredged in 1931 by the town. It took eleven weeks and cost 4,200 pounds."
 SAID = "The harbour was dredged in 1931 [1]."
 PRICED = ("ok?a", "ok?b", "small", "401", "500", "cut?kind=reset;ok", "ok?usage=none", "length;401", "slow?s=20")
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
 
 
 @pytest.fixture
@@ -285,16 +280,6 @@ def test_what_is_known_late_overwrites_nothing_newer(
     assert one.settle(5)
     (turn,) = rag.conversation(bench, str(first.conversation_id)).turns
     assert before.answer == turn.answer and turn.answer and turn.answer.cost_usd is None
-
-
-def until(happened: Callable[[], bool]) -> None:
-    """Wait for it. A call that shall be stopped is waited for at the server: before it is sent it costs nothing."""
-    import time
-
-    deadline = time.monotonic() + 10
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_second_checks_are_said_beside_it(bench: rag.Workbench, server: FaultServer) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import rag
 from rag.errors import ProviderError
 from rag.types import Answer, GenerateOptions, Upload
 from tests.faultserver import FaultServer
+from tests.waiting import until
 
 QUESTION = "When was the harbour dredged?"
 TEXT = b"The harbour was dredged in 1931 by the town. It took eleven weeks and cost 4,200 pounds."
@@ -132,14 +132,6 @@ def test_a_local_server_is_free_while_it_runs_and_when_it_is_stopped(bench: rag.
     assert stream.wait(1).cost_usd is None
 
 
-def until(happened: Callable[[], bool]) -> None:
-    """Wait for it, ten seconds at most."""
-    deadline = time.monotonic() + 10
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_a_fallback_is_named(bench: rag.Workbench, server: FaultServer) -> None:
     """The answer names the model that gave it."""
     server.replies["ok?stand-in"] = ["In 1931 [1]."]
@@ -151,15 +143,10 @@ def test_a_fallback_is_named(bench: rag.Workbench, server: FaultServer) -> None:
 def test_stop_ends_the_call(bench: rag.Workbench) -> None:
     """Stop before the first byte ends the answer at once and the request with it; the row says stopped."""
     stream = rag.generate(bench, rag.search(bench, QUESTION), options=GenerateOptions(model="open/slow?delay=20"))
-    while not any(r.status == "started" for r in bench.ledger.records() if r.provider == "open"):
-        pass
+    until(lambda: "started" in attempts(bench))
     stream.stop()
     assert "stopped" == stream.wait(1).finish
-    for _ in range(100):
-        if attempts(bench) == ["stopped"]:
-            break
-        time.sleep(0.02)
-    assert ["stopped"] == attempts(bench)
+    until(lambda: attempts(bench) == ["stopped"])
 
 
 @pytest.mark.parametrize("kind", ["openai-compatible", "anthropic-compatible"])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from rag.errors import ProviderError
 from rag.generation import AnswerStream
 from rag.types import Answer, EndEvent, Event, RestartEvent, TextEvent, Usage
+from tests.waiting import until
 
 WORDS = ["It ", "rained ", "on ", "Tuesday."]
 
@@ -51,13 +52,6 @@ def gate() -> Iterator[Gate]:
     gate.let(len(WORDS))
 
 
-def wait_for(ready: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not ready():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
 def test_a_complete_answer() -> None:
     """The events come in order, the last one is the end, and the answer holds the whole text with its times and usage."""
     stream = AnswerStream("What happened?", model="local/test", label="A test").start(words)
@@ -80,7 +74,7 @@ def test_readers_that_come_late_or_twice_see_everything(gate: Gate) -> None:
     for n, reader in enumerate(readers):
         reader.start()
         gate.let()
-        wait_for(lambda n=n: len(stream.text) >= len("".join(WORDS[: n + 1])))  # type: ignore[misc]
+        until(lambda n=n: len(stream.text) >= len("".join(WORDS[: n + 1])))  # type: ignore[misc]
     for reader in readers:
         reader.join(5)
     assert seen == [list(stream)] * 4
@@ -111,7 +105,7 @@ def test_stop_ends_the_answer_at_once_and_keeps_its_text(gate: Gate) -> None:
     """Stop does not wait for a worker that hangs: the answer has ended when it returns, with the text so far."""
     stream = AnswerStream("?").start(gate.work)
     gate.let(2)
-    wait_for(lambda: stream.text == "It rained ")
+    until(lambda: stream.text == "It rained ")
     began = time.monotonic()
     stream.stop()
     assert time.monotonic() - began < 0.5
@@ -151,7 +145,7 @@ def test_a_worker_that_fails_ends_the_answer_with_a_sentence(gate: Gate, error: 
     """Expected failures give their own sentence, others a general one; the text so far is kept and marked failed."""
     stream = AnswerStream("?").start(gate.work)
     gate.let(2)
-    wait_for(lambda: stream.text == "It rained ")
+    until(lambda: stream.text == "It rained ")
     gate.error = error
     gate.let()
     answer = stream.wait(5)

@@ -22,6 +22,7 @@ from rag.errors import (
     UnreadableDocumentError,
 )
 from rag.ingestion.sandbox import Limits, Payload, Sandbox
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = Limits(seconds=20, memory_bytes=2**30)
@@ -87,10 +88,7 @@ def test_what_a_reader_started_ends_with_it() -> None:
     assert is_alive(pid)
     with pytest.raises(DocumentTimedOutError):
         call(sandbox, "hang", Limits(0.5, LIMITS.memory_bytes))
-    deadline = time.monotonic() + 10  # killed at once, but the kernel takes its time on a busy machine
-    while is_alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not is_alive(pid)
+    until(lambda: not is_alive(pid))  # killed at once, but the kernel takes its time on a busy machine
 
 
 def test_stop_ends_a_reader_at_once(sandbox: Sandbox) -> None:
@@ -178,10 +176,7 @@ time.sleep(600)
         time.sleep(0.3)
         assert is_alive(pid)
         parent.kill()
-    deadline = time.monotonic() + 10
-    while is_alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not is_alive(pid)
+    until(lambda: not is_alive(pid))
 
 
 def test_the_main_program_is_not_run_again(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,12 +13,6 @@ from tests.faultserver import FaultServer
 Visit = Callable[..., Any]
 QUESTION = "Why was turbine 3 out of service and for how long?"
 TRUE = "The gearbox of turbine 3 failed [1]."
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as server:
-        yield server
 
 
 @pytest.fixture

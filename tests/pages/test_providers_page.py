@@ -15,12 +15,6 @@ KEY = "sk-canary-7f3a9c1e5b8d2460-end9"
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as server:
-        yield server
-
-
-@pytest.fixture
 def elsewhere() -> Iterator[FaultServer]:
     with FaultServer() as server:
         yield server

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.faultserver import FaultServer
+from tests.waiting import until
 
 Visit = Callable[..., Any]
 SLOW = "ok;ok;slow?s=60;ok"
 TOO_LONG = "ok;ok;context;context;context;context;context;ok"
 """The dimension, a document, one that is refused down to its single texts, and the rest."""
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as server:
-        yield server
 
 
 @pytest.fixture
@@ -184,9 +179,7 @@ def test_a_build_is_stopped_at_once_and_goes_on(page: Any, server: FaultServer) 
     next(t for t in page.test.text_input if t.label == "Name").set_value("remote")
     page.press("Build")
     (job,) = page.bench.jobs.running("build")
-    end = time.monotonic() + 30
-    while len(server.exchanges) < 3 and time.monotonic() < end:
-        time.sleep(0.02)
+    until(lambda: len(server.exchanges) >= 3)
     began = time.monotonic()
     page.press("Stop")
     assert job.wait(30) and time.monotonic() - began < 20

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,12 +22,6 @@ from rag.types import GenerateOptions
 bench = rag.open_workbench(sys.argv[1])
 rag.ask(bench, "When was the harbour dredged?", generate_options=GenerateOptions(model="open/slow?s=60")).wait()
 """
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
 
 
 @pytest.fixture

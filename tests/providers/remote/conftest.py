@@ -20,12 +20,6 @@ def sdks_loaded() -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as server:
-        yield server
-
-
-@pytest.fixture
 def bench(server: FaultServer) -> Iterator[Bench]:
     bench = make_bench(server)
     yield bench

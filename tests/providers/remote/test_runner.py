@@ -18,15 +18,9 @@ from rag.providers.messages import Message, Request, Result
 from rag.types import FallbackEvent, RestartEvent, TextEvent
 from tests.faultserver.wire import words
 from tests.providers.remote.kit import WIRES, Bench, Outcome, close, follow, make_bench, on_a_loop
+from tests.waiting import until
 
 GOOD = "".join(words(12))
-
-
-def until(condition: Any, seconds: float = 3.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came about"
-        time.sleep(0.002)
 
 
 def stop_and_time(call: Call) -> tuple[Outcome, float]:
@@ -107,7 +101,7 @@ def test_a_reader_that_leaves_stops_the_call(bench: Bench) -> None:
     for event in call:
         if isinstance(event, TextEvent):
             break
-    until(lambda: call.done, 1.0)
+    until(lambda: call.done)
     assert "stopped" == call.result.finish
 
 
