@@ -239,10 +239,20 @@ def _lead(text: str, at: int) -> int:
 _SENTENCE_BREAK = re.compile(r"[.!?;:][\"'”’»)\]]*\s+|\n\s*")
 
 
+_SOURCES = r"(?:excerpts?|documents?|sources?|passages?|context|texts?|information)"
+_SAY = (
+    r"(?:say|tell|mention|state|give|name|specify|contain|include|provide|describe|cover|address|answer|report|list|show|discuss|indicate|"
+    r"explain|reveal|disclose|define|identify|refer|offer|have)"
+)
 _NOT_THERE = re.compile(
-    r"\b(?:excerpts?|documents?|sources?|passages?|context|texts?|information)\b[^.]{0,60}\b(?:(?:do|does|did)(?: not|n[’']t)|not|no|nothing|silent)\b|"
-    r"\b(?:no|not) (?:\w+ ){0,3}(?:information|mention|details?|found|given|stated|mentioned|specified|provided)\b[^.]{0,60}"
-    r"\b(?:excerpts?|documents?|sources?|passages?|context|here)\b|\bnot found in these documents\b|\bi (?:do not|don[’']t|could not|cannot|can[’']t) (?:know|find|say|tell)\b",
+    # the documents do not say, say nothing, are silent; but not: the document says that the council did not say
+    rf"\b{_SOURCES}\b(?:(?!\b(?:says?|said|states?|stated|shows?|reports?|that|which|who|is|are|was|were)\b)[^.]){{0,50}}?"
+    rf"\b(?:(?:do|does|did)(?: not|n[’']t) (?:\w+ly )?{_SAY}\b|(?:say|contain|state|mention|provide|give|offer|have|include|make)s? (?:no|nothing)\b|has no\b|(?:is|are) silent\b)"
+    rf"|\b(?:none of|no|neither of) (?:\w+ ){{0,3}}{_SOURCES}\b[^.]{{0,20}}\b{_SAY}(?:s|es)?\b"
+    # it is not stated in the documents, there is no information on it in them
+    r"|\b(?:no|not) (?:\w+ ){0,3}(?:information|mention|details?|found|given|stated|mentioned|specified|provided|described|covered|addressed)\b[^.]{0,60}"
+    r"\b(?:excerpts?|documents?|sources?|passages?|context|here)\b|\bnot found in these documents\b"
+    r"|\bcannot be (?:answered|determined|told)\b|\bi (?:do not|don[’']t|could not|cannot|can[’']t) (?:know|find|say|tell)\b",
     re.IGNORECASE,
 )
 

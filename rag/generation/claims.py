@@ -41,12 +41,18 @@ _HEADING = re.compile(r"[ \t>]*#{1,6}[ \t]|[ \t>]*\*\*[^*\n]{1,80}\*\*:?[ \t]*\Z
 _ITEM = re.compile(r"[ \t>]*(?:[-*+•]|\d{1,3}[.)]|\([a-z\d]{1,3}\))[ \t]")
 _RULE = re.compile(r"[ \t>|:+-]*\Z")
 _FENCE = re.compile(r"[ \t>]*(?:```|~~~)")
+_JSON_FENCE = re.compile(r"\s*(?:```|~~~)[ \t]*json\b", re.IGNORECASE)
+_STOP_IN_BOLD = re.compile(r"[.!]\*\*:?[ \t]*\Z")
 _BOILERPLATE = re.compile(
-    r"\s*(?:(?:here(?:'s| is| are)|below (?:is|are)|in (?:summary|short|conclusion)|to (?:summari[sz]e|sum up)|let me|i (?:hope|can|could|cannot|am|will|found|have)|"
-    r"please|see also|sure|certainly|of course|yes|no|note that (?:i|the excerpts)|the following|these are|this (?:answer|summary)|if you|would you|feel free|sources?:|references?:)\b.{0,60}"
-    r"|(?:based on|according to) the (?:\w+ )?(?:excerpts?|documents?|sources?|passages?|context|information)\b[^.]{0,30})[.:!,]?\s*\Z",
+    r"\s*(?:(?:sure|certainly|of course|absolutely|yes|no|in (?:summary|short|conclusion)|to (?:summari[sz]e|sum up))[.,:! ]*)*"
+    r"(?:(?:(?:here(?:'s| is| are)|below (?:is|are)|let me|please (?:let|note that i|see|ask)|see also|note that (?:i|the excerpts)|"
+    r"i (?:hope|can|could|cannot|am|will|have (?:summari[sz]ed|listed|collected|quoted|included|given))|the following|these are|this (?:answer|summary)|"
+    r"if you (?:need|want|would|like|have (?:\w+ ){0,3}questions)|would you|feel free|sources?:|references?:)(?!\w).{0,60}"
+    r"|(?:based on|according to) the (?:\w+ )?(?:excerpts?|documents?|sources?|passages?|context|information)\b[^.]{0,30})[.:!,]?)?\s*\Z",
     re.IGNORECASE | re.DOTALL,
 )
+_CONTRAST = re.compile(r"[,;:]\s*(?:but|however|yet|though|although|while|whereas)\b", re.IGNORECASE)
+_FIGURE = re.compile(r"\d")
 _TELLS = re.compile(r"[^\W\d_]{2,}|\d")
 
 
@@ -58,12 +64,13 @@ def claims(text: str) -> list[Claim]:
 def _claims(text: str) -> Iterator[Claim]:
     above: tuple[int, ...] = ()
     in_code = in_table = False
+    is_json = _JSON_FENCE.match(text)  # then what stands in the fence is the answer
     for start, end in lines(text):
         line = text[start:end]
         if _FENCE.match(line):
-            in_code = not in_code
+            in_code = not in_code and not is_json
             continue
-        if in_code or not line.strip() or _RULE.match(line) or _HEADING.match(line):
+        if in_code or not line.strip() or _RULE.match(line) or _is_heading(line):
             in_table = in_table and bool(line.strip())
             continue
         is_row = line.lstrip().startswith("|")
@@ -76,6 +83,11 @@ def _claims(text: str) -> Iterator[Claim]:
         if not is_item:
             above = found[-1].markers if found and line.rstrip(" *]0123456789[").endswith(":") else ()
             in_table = is_row
+
+
+def _is_heading(line: str) -> bool:
+    """Tell whether a line claims nothing because it is a heading; one that cites a source, or a whole sentence in bold, does."""
+    return bool(_HEADING.match(line)) and not SHOWN.search(line) and not _STOP_IN_BOLD.search(line)
 
 
 def lines(text: str) -> list[Span]:
@@ -100,7 +112,12 @@ def _of_line(text: str, start: int, end: int) -> Iterator[Claim]:
         own = tuple(dict.fromkeys(n for at, n in markers if since < at < until))
         said = bare[first:last]
         yield Claim(
-            places[first], places[last - 1] + 1, said, tuple(places[first:last]), own, not needs_no_source(said)
+            places[first],
+            places[last - 1] + 1,
+            said,
+            tuple(places[first:last]),
+            own,
+            not needs_no_source(said, is_cited=bool(own)),
         )
 
 
@@ -121,8 +138,13 @@ def bared(text: str, start: int, end: int) -> tuple[str, list[int], list[tuple[i
     return "".join(signs), places, markers
 
 
-def needs_no_source(said: str) -> bool:
-    """Tell whether a sentence says nothing that a document could support: an introduction, a question, or that nothing was found."""
+def needs_no_source(said: str, *, is_cited: bool = False) -> bool:
+    """Tell whether a sentence says nothing that a document could support: an introduction, a question, or that nothing was found.
+
+    What cites a source, or holds a figure, is no introduction, however it begins.
+    """
     if not _TELLS.search(said) or said.rstrip().endswith(("?", ":")):
         return True
-    return bool(_BOILERPLATE.match(said) or says_not_there(said))
+    if says_not_there(said):
+        return not _CONTRAST.search(said)
+    return not is_cited and not _FIGURE.search(said) and bool(_BOILERPLATE.match(said))

@@ -83,13 +83,33 @@ def test_offsets_are_those_of_the_answer() -> None:
     [
         "Here is a summary:", "In short:", "Based on the provided excerpts,", "The excerpts do not say who audits the accounts.",
         "No information on prices is given in the documents.", "Would you like more details?", "I could not find this.",
-        "Not found in these documents.", "***", "Sure!",
+        "Not found in these documents.", "***", "Sure!", "Yes.", "Of course, here is what the report says.", "In summary,",
+        "The documents you uploaded don't mention a merger.", "None of the excerpts names a director.", "Who chairs it is not stated in the documents.",
+        "The sources provided say nothing about prices.", "If you need more details, ask me.", "The context is silent on it.",
+        "Here are the main goals of the agency.", "The question cannot be answered from the excerpts.",
     ],
 )  # fmt: skip
 def test_what_claims_nothing_needs_no_source(said: str) -> None:
     """Introductions, questions and "not found" are never marked."""
     assert needs_no_source(said)
     assert () == check_answer(said, HITS)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Yes, the board has twelve members [2].", "In summary, revenue was 9 million euros in 1999 [1].", "I found that revenue was 9 million euros [1].",
+        "**Revenue was 9 million euros [1].**", "**Revenue was nine million euros.**", "## Revenue was 9 million euros [1]",
+        "Yes, the board approved it.", "No, tenants pay nothing.", "Here the revenue was 9 million euros.",
+        "The documents must be filed no later than 5 June 2025 [1].", "The source of funding is not the state but a loan of 3 million euros [1].",
+        "The excerpts do not name a director, but the budget is 99 million euros [1].", "The document says that the council did not mention the 9 million.",
+        '```json\n{"answer": "Revenue was 9 million euros [1]."}\n```', "If you are late, the fee doubles.", "I have twelve sources of income [1].",
+    ],
+)  # fmt: skip
+def test_what_claims_something_is_checked_however_it_begins(said: str) -> None:
+    """A figure or a marker makes a claim of what begins like an introduction, and what is said of documents is a claim, too."""
+    [check] = check_answer(said, HITS)
+    assert check.verdict != "supported"
 
 
 def test_headings_code_and_table_heads_are_not_checked() -> None:
