@@ -10,7 +10,7 @@ import asyncio
 import queue
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -106,7 +106,7 @@ class RemoteEmbedder:
 
     def _learned(self, on_used: Heard | None) -> EmbeddingModel:
         if self._model is None:
-            (found,) = submit(self._batch(["dimension"], None, on_used)).result()
+            (found,) = submit(self._insist(["dimension"], None, on_used)).result()
             self._model = EmbeddingModel(len(found))
         return self._model
 
@@ -138,7 +138,7 @@ class RemoteEmbedder:
         kept = self._questions.get(text)
         if kept is None:
             asked = self._fitted(self.model.query_prefix + text)
-            kept = _unit(submit(self._batch([asked], self.dimension)).result(), self._route)[0]
+            kept = _unit(submit(self._insist([asked], self.dimension, None)).result(), self._route)[0]
             self._questions[text] = kept
             while len(self._questions) > _QUESTIONS:
                 self._questions.popitem(last=False)
@@ -223,8 +223,8 @@ class RemoteEmbedder:
                 if failed:
                     return
                 try:
-                    made = await self._batch(batch, self.dimension, on_used)
-                    finished.put((start, _unit(made, self._route)))
+                    async for place, made in self._batch(batch, on_used):
+                        finished.put((start + place, _unit(made, self._route)))
                 except RagError as error:
                     failed.append(error)
 
@@ -260,18 +260,27 @@ class RemoteEmbedder:
     # --- one batch, on the loop ---
 
     async def _batch(
-        self, texts: Sequence[str], dimension: int | None, on_used: Heard | None = None
-    ) -> list[list[float]]:
-        """Embed one batch, in halves when the provider finds it too large."""
+        self, texts: Sequence[str], on_used: Heard | None = None
+    ) -> AsyncIterator[tuple[int, list[list[float]]]]:
+        """Yield (position, vectors) of a batch, in halves when the provider finds it too large: each is there as soon as it is paid."""
         try:
-            return await self._insist(texts, dimension, on_used)
+            made = await self._insist(texts, self.dimension, on_used)
         except ProviderError as error:
             if len(texts) < 2 or not _is_too_much(error):
                 raise
-            half = (len(texts) + 1) // 2
-            self._batch_texts = min(self._batch_texts, half)  # later calls begin smaller
-            first = await self._batch(texts[:half], dimension, on_used)
-            return [*first, *await self._batch(texts[half:], dimension, on_used)]
+        else:
+            yield 0, made
+            return
+        half, size_before = (len(texts) + 1) // 2, self._batch_texts
+        self._batch_texts = min(size_before, half)  # later calls begin smaller
+        for start, part in ((0, texts[:half]), (half, texts[half:])):
+            try:
+                async for place, made in self._batch(part, on_used):
+                    yield start + place, made
+            except ProviderError as error:
+                if _is_too_much(error):  # one text is too long, not the batch
+                    self._batch_texts = size_before
+                raise
 
     async def _insist(self, texts: Sequence[str], dimension: int | None, on_used: Heard | None) -> list[list[float]]:
         route, policy = self._route, self._runner.policy

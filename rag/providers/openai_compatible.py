@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,7 +68,8 @@ class OpenAICompatible:
         self.capabilities = capabilities
         self._quirks = quirks
         self._timeouts = timeouts
-        self._refused: set[str] = set()
+        self._refused: defaultdict[str, set[str]] = defaultdict(set)
+        """Optional fields that the server refuses, by model: one may refuse what another needs."""
         self._sdk: openai.AsyncOpenAI | None = None
         self._making = threading.Lock()
 
@@ -142,15 +144,16 @@ class OpenAICompatible:
                 fields["tool_choice"] = request.tool_choice
         if request.schema is not None and can.schema != "none":
             fields["response_format"] = _response_format(request.schema, can)
-        extra = {k: v for k, v in quirks.body.items() if k not in self._refused and not request.effort}
-        fields = self._without_refused(fields, request)
+        extra = {k: v for k, v in quirks.body.items() if k not in self._refused[model] and not request.effort}
+        fields = self._without_refused(fields, request, self._refused[model])
         return {**fields, "extra_body": extra} if extra else fields
 
-    def _without_refused(self, fields: dict[str, Any], request: Request) -> dict[str, Any]:
-        kept = {k: v for k, v in fields.items() if k not in self._refused}
+    @staticmethod
+    def _without_refused(fields: dict[str, Any], request: Request, refused: Set[str]) -> dict[str, Any]:
+        kept = {k: v for k, v in fields.items() if k not in refused}
         limits = {"max_tokens", "max_completion_tokens"}
-        if request.max_output_tokens and len(limits & self._refused) == 1 and not limits & kept.keys():
-            kept[(limits - self._refused).pop()] = request.max_output_tokens
+        if request.max_output_tokens and len(limits & refused) == 1 and not limits & kept.keys():
+            kept[(limits - refused).pop()] = request.max_output_tokens
         return kept
 
     def _learn(self, error: Exception, fields: Mapping[str, Any], model: str) -> None:
@@ -162,8 +165,8 @@ class OpenAICompatible:
             return
         sent = fields.keys() | (fields.get("extra_body") or {}).keys()
         for name in _OPTIONAL_FIELDS:
-            if name in words and name in sent and name not in self._refused:
-                self._refused.add(name)
+            if name in words and name in sent:  # also where another request, sent before that was known, has told it
+                self._refused[model].add(name)
                 raise RefusedFieldError(classify(error, self._about(model)), name) from error
 
     def _about(self, model: str) -> Target:
@@ -173,20 +176,32 @@ class OpenAICompatible:
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embedded:
         fields: dict[str, Any] = {"model": model, "input": list(texts)}
-        if dimensions and "dimensions" not in self._refused:
+        if dimensions and "dimensions" not in self._refused[model]:
             fields["dimensions"] = dimensions
-        if self._quirks.embed_float and "encoding_format" not in self._refused:
-            fields["encoding_format"] = "float"
+        if "encoding_format" not in self._refused[model]:
+            fields["encoding_format"] = "float" if self._quirks.embed_float else "base64"
         async with Watch(self._about(model), self._timeouts):
             try:
-                raw = await self._client().embeddings.with_raw_response.create(**fields)
-                reply = raw.parse()
+                reply, headers = await self._embedded(fields)
             except Exception as error:
                 self._learn(error, fields, model)
                 raise
             rows = _in_order(reply.data or [])
-            request_id = raw.headers.get("x-request-id", "")
-            return Embedded([row.embedding for row in rows], _usage(reply.usage), request_id)
+            return Embedded([row.embedding for row in rows], _usage(reply.usage), headers.get("x-request-id", ""))
+
+    async def _embedded(self, fields: dict[str, Any]) -> tuple[Any, Mapping[str, str]]:
+        """Return the reply and its headers. The SDK adds an encoding where none is given, so that without one it is sent `fields` as they are."""
+        asked = dict(fields)
+        if "encoding_format" in fields:
+            if fields["encoding_format"] == "base64":
+                del asked["encoding_format"]  # then the SDK decodes what it asks for
+            raw = await self._client().embeddings.with_raw_response.create(**asked)
+            return raw.parse(), raw.headers
+        import httpx2
+        from openai.types import CreateEmbeddingResponse
+
+        plain = await self._client().post("/embeddings", cast_to=httpx2.Response, body=fields)
+        return CreateEmbeddingResponse.model_validate(plain.json()), plain.headers
 
     async def models(self) -> list[ModelInfo]:
         async with Watch(self._about("its list of models"), self._timeouts):

@@ -193,6 +193,9 @@ class FaultServer:
                 413, wire.openai_error(413, "invalid_request_error", None, f"too many inputs: {len(texts)} > {most}")
             )
             return
+        if any(len(text) > step.number("chars", math.inf) for text in texts):
+            await reply.send(400, wire.openai_error(400, "invalid_request_error", None, "input exceeds the context"))
+            return
         count = len(texts) - 1 if step.name == "wrong_count" else len(texts)
         size = (
             self.dimension + 1
@@ -381,6 +384,7 @@ class Chat:
         elif name == "redirect":
             await self.reply.send(307, b"", {"location": step.options.get("to", "http://127.0.0.1:9/elsewhere")})
         elif name == "refuse_field" and step.options["field"] in self.exchange.body:
+            await asyncio.sleep(step.number("s", 0))
             await self._error(
                 400,
                 "invalid_request_error",

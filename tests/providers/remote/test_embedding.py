@@ -79,6 +79,38 @@ def test_a_batch_that_is_refused_as_too_large_goes_in_halves(bench: Bench) -> No
     assert all(e.status == 200 for e in bench.server.exchanges[before:])
 
 
+def test_a_text_that_is_too_long_costs_the_others_nothing(bench: Bench) -> None:
+    """What was paid before it was found is kept, none of it is paid again, and later batches are no smaller."""
+    texts = [*(f"{text} again" for text in TEXTS), *TEXTS, "a word " * 200]
+    kept: list[str] = []
+    one = embedder(bench, "ok?chars=600", batch=21, keep=lambda done, vectors: kept.extend(done))
+    for _ in range(2):
+        with pytest.raises(ProviderError, match="input exceeds the context"):
+            one.embed_documents([text for text in texts if text not in kept])
+        assert 20 == len(kept)
+    paid = [t for e in bench.server.exchanges if e.status == 200 for t in e.body["input"]]
+    assert sorted(texts[:20]) == sorted(paid)
+    one.embed_documents([f"{text} once more" for text in texts[:20]])
+    assert 20 == len(bench.server.exchanges[-1].body["input"])
+
+
+def test_what_a_half_cost_is_kept_when_the_other_fails(bench: Bench) -> None:
+    """The first half is there already when the second is refused for good."""
+    kept: list[str] = []
+    one = embedder(bench, "limit?max=3;ok;401", batch=4, keep=lambda done, vectors: kept.extend(done))
+    with pytest.raises(ProviderError, match="2 of 4 texts are embedded and kept"):
+        one.embed_documents(TEXTS[:4])
+    assert TEXTS[:2] == kept
+
+
+def test_every_batch_under_way_learns_what_the_server_refuses(bench: Bench) -> None:
+    """Several requests had the field already when the first of them was refused."""
+    step = "refuse_field?field=encoding_format&s=0.2"
+    made = embedder(bench, step, batch=2).embed_documents(TEXTS)
+    assert np.allclose(made, embedder(bench, "ok", batch=2).embed_documents(TEXTS), atol=1e-6)
+    assert "encoding_format" not in bench.server.of(step)[-1].body
+
+
 def test_a_failed_batch_is_resumed_without_paying_twice(bench: Bench) -> None:
     """Batches that were done are kept and named in the sentence; the second run embeds only what is missing."""
     store: dict[str, Vectors] = {}

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from rag.errors import ProviderError
-from rag.providers.messages import RetryingEvent
+from rag.providers.attempts import Job
+from rag.providers.messages import Message, Request, Result, RetryingEvent
 from rag.types import RestartEvent
 from tests.faultserver import FaultServer
 from tests.faultserver.wire import words
@@ -256,6 +257,15 @@ def test_a_server_that_refuses_an_optional_field_is_asked_without_it(bench: Benc
     assert ["failed", "ok"] == [r.status for r in bench.rows.of(step)]
     assert GOOD == bench.run("openai", step).result.text
     assert 3 == len(bench.server.of(step))
+
+
+def test_calls_side_by_side_learn_it_together(bench: Bench) -> None:
+    """All were sent before the first refusal came; and what one model refuses is still sent to another."""
+    step = "refuse_field?field=stream_options&s=0.3"
+    asked = [Job(Request(step, (Message("user", str(n)),)), (bench.route("openai", step),)) for n in range(5)]
+    assert [GOOD] * 5 == [found.text for found in bench.runner.map(asked) if isinstance(found, Result)]
+    bench.run("openai", "ok")
+    assert "stream_options" in bench.server.of("ok")[0].body
 
 
 def test_the_limit_of_the_answer_changes_its_name_where_the_server_wants_it(bench: Bench) -> None:
