@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 
 SETTING: Final = "embedding_addresses"
 _SAME: Final = 0.98
+"""Least cosine of one text's two vectors by one model: servers round differently, and quantized weights are still the same model."""
 _COMPARED: Final = 3
 """Texts embedded again before a model is refused: one that a server treated differently that day refuses nothing."""
-"""Least cosine of one text's two vectors by one model: servers round differently, and quantized weights are still the same model."""
 
 
 class Embedders:
@@ -95,12 +95,9 @@ class Embedders:
             self._catalog.set_setting(SETTING, {**addresses, embedder.name: url})
 
     def _compare(self, embedder: Embedder, before: str, url: str) -> None:
+        """Refuse a model that is another at its new address; where no collection uses it, forget what was left of the old one."""
         with self._catalog.engine.connect() as connection:
             known = vectors.some_of(connection, embedder.name, _COMPARED)
-        if not known:
-            if not self._read_only:
-                self._catalog.forget_unused_vectors()  # of texts that are gone: nobody can tell whose they are
-            return
         try:
             same = any(
                 _is_same(embedder, text, vector) for text, vector in known
@@ -109,11 +106,17 @@ class Embedders:
             if "numbers instead of" not in str(error):
                 raise
             same = False  # of another length
-        if not same:
+        if same:
+            return
+        if known and any(c.embedding_model == embedder.name and c.chunks for c in self._catalog.collections()):
             raise EmbeddingModelMismatchError(
                 f"{embedder.name} answers from {url} now and makes other vectors than from {before}, where the collections were built; "
                 "set the old address back, or add the new server under another name and build a new collection with it."
             )
+        if (
+            not self._read_only
+        ):  # vectors of sweeps, and of collections that were deleted: nobody may take them for the new ones
+            self._catalog.forget_vectors(embedder.name)
 
 
 def _is_same(embedder: Embedder, text: str, vector: Vectors) -> bool:

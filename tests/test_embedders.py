@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import rag
@@ -53,6 +54,23 @@ def test_another_length_is_refused(workbench: Workbench) -> None:
         workbench.gateway.book.change("fault", base_url=other.openai_url)
         with pytest.raises(EmbeddingModelMismatchError):
             rag.search(workbench, QUESTION, collection="remote")
+
+
+def test_what_no_collection_uses_is_not_mixed_with_another_model(workbench: Workbench, server: FaultServer) -> None:
+    """Vectors that a deleted collection left, of texts that others still hold, are made anew when the name stands for another model."""
+    rag.build_collection(workbench, "local").wait()
+    catalog, local = workbench.catalog, workbench.collection("local")
+    texts = [chunk.text for found in catalog.documents() for chunk in catalog.chunks_of(local.id, found.id)]
+    catalog.delete_collection("remote")
+    texts = [texts[place] for place in catalog.known_vectors("fault/ok", texts)]
+    assert len(texts) > 3, "the test needs some"
+    with FaultServer() as other:
+        other.weights = "others"
+        workbench.gateway.book.change("fault", base_url=other.openai_url)
+        rag.build_collection(workbench, "anew", embedding_model="fault/ok").wait()
+        kept = catalog.known_vectors("fault/ok", texts)
+        fresh = workbench.gateway.embedder("fault/ok").embed_documents(texts)
+        assert np.allclose(fresh, [kept[place] for place in range(len(texts))], atol=1e-6)
 
 
 def test_a_provider_that_was_added_anew_is_no_stranger(workbench: Workbench, server: FaultServer) -> None:

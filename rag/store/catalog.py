@@ -285,10 +285,10 @@ class Catalog:
         with self._read() as connection:
             return vectors.of_document(connection, collection_id, document_id)
 
-    def forget_unused_vectors(self) -> int:
-        """Forget vectors that no chunk uses, such as those of chunk sizes that were tried; return how many."""
+    def forget_vectors(self, embedding_model: str) -> int:
+        """Forget every vector by a model that no collection uses; return how many."""
         with self._write() as connection:
-            return vectors.forget_unused(connection)
+            return vectors.forget(connection, embedding_model)
 
     # --- searching ---
 

@@ -126,21 +126,25 @@ def count(connection: Connection, collection_id: str) -> int:
 
 
 def some_of(connection: Connection, embedding_model: str, most: int) -> list[tuple[str, Vectors]]:
-    """Return up to so many texts and their vectors by that model; none when no collection has one."""
+    """Return up to so many texts and their vectors by that model; none when no chunk of any collection has such a text."""
     rows = connection.exec_driver_sql(
         "SELECT chunks.text, vectors.data FROM vectors JOIN chunks ON chunks.text_hash = vectors.text_hash "
-        "JOIN collections ON collections.id = chunks.collection_id AND collections.embedding_model = vectors.embedding_model "
-        "WHERE vectors.embedding_model = ? LIMIT ?",
+        "WHERE vectors.embedding_model = ? GROUP BY vectors.text_hash LIMIT ?",
         (embedding_model, most),
     )
     return [(row[0], np.frombuffer(row[1], dtype=_STORED)) for row in rows]
 
 
-def forget_unused(connection: Connection, hashes: Iterable[bytes] | None = None) -> int:
-    """Forget the vectors that no chunk uses, all of them or those of the given texts; return how many."""
+def forget(connection: Connection, embedding_model: str) -> int:
+    """Forget all vectors by that model; return how many."""
+    return connection.execute(
+        sa.delete(schema.vectors).where(schema.vectors.c.embedding_model == embedding_model)
+    ).rowcount
+
+
+def forget_unused(connection: Connection, hashes: Iterable[bytes]) -> int:
+    """Forget the vectors of the given texts that no chunk uses; return how many."""
     unused = ~sa.exists().where(schema.chunks.c.text_hash == schema.vectors.c.text_hash)
-    if hashes is None:
-        return connection.execute(sa.delete(schema.vectors).where(unused)).rowcount
     gone, given = 0, list(hashes)
     for at in range(0, len(given), _BATCH):
         some = schema.vectors.c.text_hash.in_(given[at : at + _BATCH])

@@ -275,13 +275,14 @@ def test_vectors_are_known_by_model_and_text(catalog: Catalog) -> None:
     assert {} == catalog.known_vectors("m/two", ["a"])
 
 
-def test_unused_vectors_can_be_forgotten(catalog: Catalog) -> None:
-    """Vectors of chunk sizes that were tried and left take no room for ever."""
+def test_vectors_of_a_model_can_be_forgotten(catalog: Catalog) -> None:
+    """All by that model go, those of other models stay."""
     main = collection(catalog)
     put(catalog, main, "a.txt", words(1))
-    catalog.keep_vectors(made.MODEL, ["left over"], embed(["left over"]))
+    catalog.keep_vectors("m/left", ["left over", "and more"], embed(["left over", "and more"]))
 
-    assert 1 == catalog.forget_unused_vectors()
+    assert 2 == catalog.forget_vectors("m/left")
+    assert {} == catalog.known_vectors("m/left", ["left over"])
     assert_sound(catalog)
 
 
