@@ -97,7 +97,8 @@ def plan_answers(
     asked = len(found.pool.questions) + len(_adversarial(found))
     with_hits = int((found.valid.sum(axis=1) > 0).sum()) + len(_adversarial(found))
     rules = bench.likely_tokens([rag.generation.system_text(rag.generation.style_of(generate))])
-    excerpts = round(found.context_characters * asked / max(with_hits, 1) / _CHARACTERS_A_TOKEN)
+    read = found.context_characters * (1 + 2 * options.neighbours)  # each hit goes with the chunks around it
+    excerpts = round(read * asked / max(with_hits, 1) / _CHARACTERS_A_TOKEN)
     per_question = rules + _QUESTION_TOKENS + excerpts
     usd = bench.likely_usd(model, per_question, _ANSWER_TOKENS, user=user)
     took = _seconds_an_answer(bench, model)

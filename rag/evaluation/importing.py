@@ -88,7 +88,8 @@ def _imported(rows: Iterable[tuple[int, tables.Row | str]], finder: _Finder) -> 
     if not drafts and not problems:
         raise QuestionSetError("The file has no questions; give it one question a row.")
     for number, draft, sentence in misfits:
-        draft.note = draft.note or f"{sentence[0].upper()}{sentence[1:]}"
+        if not (draft.note and draft.is_labelled):
+            draft.note = f"{sentence[0].upper()}{sentence[1:]}"
         kept = "what else is known of the question is kept" if draft.is_labelled else "it is kept as a draft"
         problems.append(f"Row {number} ({_short(draft.text)}): {sentence[:-1]}; {kept}.")
     return Imported(tuple(draft.question() for draft in drafts.values()), tuple(problems))
@@ -102,16 +103,18 @@ class _Draft:
     label: Label | None = None
     note: str = ""
     evidence: list[Evidence] = field(default_factory=list)
+    is_suggested: bool = False
+    """It says itself that nobody has confirmed its place yet."""
 
     def take(self, row: Mapping[str, Any], finder: _Finder) -> None:
         pieces = row.get("evidence")
         answerable = _truth(row.get("answerable"))
+        self.note = self.note or str(row.get("note") or "").strip()
+        self.is_suggested = self.is_suggested or row.get("label") == "draft"
         if "adversarial" in (row.get("label"), row.get("kind")):
             self.label = "adversarial"
         elif row.get("label") == "absent" or answerable is False:
             self.label = "absent"
-        elif row.get("label") == "draft":
-            self.note = str(row.get("note") or "")
         elif isinstance(pieces, list) and pieces:
             self._add(finder(piece) for piece in pieces)
         elif any(_given(row.get(key)) for key in _PLACES):
@@ -126,11 +129,12 @@ class _Draft:
 
     @property
     def is_labelled(self) -> bool:
-        return bool(self.label) != bool(self.evidence)  # both contradict one another
+        return not self.is_suggested and bool(self.label) != bool(self.evidence)  # both contradict one another
 
     def question(self) -> LabelledQuestion:
         if self.evidence and self.label is None:
-            return new_question(self.text, label="evidence", evidence=tuple(self.evidence), note=self.note)
+            label: Label = "draft" if self.is_suggested else "evidence"
+            return new_question(self.text, label=label, evidence=tuple(self.evidence), note=self.note)
         if self.evidence:
             note = "One row says that it is not in the documents, another says where it is."
             return new_question(self.text, note=note)

@@ -93,6 +93,9 @@ def _json_lines(text: str) -> Iterator[tuple[int, Any]]:
                 yield number, None
 
 
+_MORE_CELLS = "Row {} has more cells than the first row names; it was left out. Put what holds “{}” in quotation marks."
+
+
 def _csv_rows(name: str, text: str) -> Iterator[tuple[int, Row | str]]:
     head = text.lstrip().splitlines()[0]
     delimiter = max(_DELIMITERS, key=head.count)
@@ -104,6 +107,12 @@ def _csv_rows(name: str, text: str) -> Iterator[tuple[int, Row | str]]:
         )
     try:
         for row in reader:
+            if surplus := row.pop(None, None):
+                if len(reader.fieldnames) > 1:
+                    yield reader.line_num, _MORE_CELLS.format(reader.line_num, delimiter)
+                    continue
+                (alone,) = row  # a list of questions: what looks like a further cell is the rest of the question
+                row[alone] = delimiter.join([row[alone], *surplus])
             values = {key: _cell(value) for key, value in row.items() if key and isinstance(value, str)}
             if any(values.values()):
                 yield reader.line_num, values

@@ -96,6 +96,16 @@ def test_a_model_is_measured_with_what_a_correct_answer_costs(
     assert verdicts(run) == verdicts(again)
 
 
+def test_the_price_before_counts_neighbouring_chunks(bench: Workbench, asked: QuestionSet, server: FaultServer) -> None:
+    """They are sent with each hit; where hits lie side by side, fewer are than was said."""
+    server.replies["ok"] = [CITED]
+    options = rag.SearchOptions(neighbours=1)
+    plan = plan_answers(bench, asked, model="fault/ok", options=options)
+    answered(bench, asked, "fault/ok", options=options)
+    sent = sum(estimate(message["content"]) for e in server.exchanges for message in e.body["messages"])
+    assert plan.input_tokens == pytest.approx(sent, rel=0.25)
+
+
 def test_answers_are_asked_for_in_the_way_of_the_profile(
     bench: Workbench, asked: QuestionSet, server: FaultServer
 ) -> None:

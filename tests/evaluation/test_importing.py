@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -121,6 +122,15 @@ def test_a_file_that_is_no_table_of_questions(ferry: Workbench, data: bytes, nam
         import_questions(ferry, name, data)
 
 
+def test_a_list_of_questions_may_hold_commas(ferry: Workbench) -> None:
+    """In one column they belong to the question; in several a row with a cell too many is told, and not cut."""
+    got = read(ferry, "question\nWho approved the budget, and when?\nWhy, how, when?\n")
+    assert ["Who approved the budget, and when?", "Why, how, when?"] == [q.text for q in got.questions]
+    got = read(ferry, "question,document\nWho, and when?,ferry.txt\nWhy?,\n")
+    assert ["Why?"] == [q.text for q in got.questions]
+    assert "Row 2 has more cells than the first row names" in got.problems[0]
+
+
 def test_rows_that_are_no_questions_are_told(ferry: Workbench) -> None:
     """Broken JSON, a number, a row without words and contradictions are told; the rest comes in."""
     got = read(
@@ -152,7 +162,7 @@ def test_any_bytes_give_questions_or_a_sentence(ferry: Workbench, data: bytes, n
 
 
 def bare(questions: tuple[LabelledQuestion, ...]) -> list[object]:
-    return [(q.text, q.label, q.evidence) for q in questions]
+    return [(q.text, q.label, q.evidence, q.note) for q in questions]
 
 
 @pytest.mark.parametrize(("write", "name"), [(to_csv, "q.csv"), (to_jsonl, "q.jsonl")], ids=["csv", "jsonl"])
@@ -164,7 +174,10 @@ def test_what_is_written_can_be_read(ferry: Workbench, write, name: str) -> None
         "Trout?,brackwater-annual-report-2025,,,3,,\nTrout?,brackwater-annual-report-2025,,,2,,\nDog?,,,,,false,\n"
         "Cat?,,,,,false,adversarial\nWho?,,,,,,\n",
     )
-    made = QuestionSets(ferry.catalog.engine).create(name, got.questions)
+    cat = replace(got.questions[-2], note="Asked by the board.")
+    suggested = replace(got.questions[0], id="s", text="Suggested?", label="draft", note="Suggested by a model.")
+    questions = (*got.questions[:-2], cat, got.questions[-1], suggested)
+    made = QuestionSets(ferry.catalog.engine).create(name, questions)
     again = import_questions(ferry, name, write(made))
     assert bare(made.questions) == bare(again.questions)
     assert () == again.problems

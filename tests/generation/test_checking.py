@@ -79,6 +79,29 @@ def test_offsets_are_those_of_the_answer() -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "said", "figure_", "verdict"),
+    [
+        ("Revenue was 1.234,56 EUR.", "Revenue was 9.999,99 EUR", "9.999,99 EUR", "contradicted"),
+        ("Revenue was 1.234,56 EUR.", "Revenue was EUR 1,234.56", "EUR 1,234.56", "supported"),
+        ("Revenue was 1,23,456 rupees.", "Revenue was 9,99,999 rupees", "9,99,999 rupees", "contradicted"),
+        ("Revenue was 123,456 rupees.", "Revenue was 1,23,456 rupees", "1,23,456 rupees", "supported"),
+        ("About 1.2 million people live there.", "1 200 000 people live there", "1 200 000", "supported"),
+        ("About 12,000 people live there.", "12 000 people live there", "12 000", "supported"),
+        ("In 2024 100 people came.", "In 2024 100 people came", "100", "supported"),
+        ("It needs version 3.11.2 of it.", "It needs version 3.11.1 of it", "3.11.1", "contradicted"),
+        ("See section 4.2.1 for the rules.", "See section 4.2.1 for the rules", "4.2.1", "supported"),
+        ("The server is at 10.0.0.1.", "The server is at 10.0.0.9", "10.0.0.9", "contradicted"),
+        ("The board meets in May.", "The new release is 3.11.1", "3.11.1", "not_found"),
+        ("On 3.4.2026 the board met.", "On 5.4.2026 the board met", "5.4.2026", "contradicted"),
+    ],
+)  # fmt: skip
+def test_numbers_are_looked_up_however_they_are_written(source: str, said: str, figure_: str, verdict: str) -> None:
+    """Groups by dots, spaces and in the Indian way; versions, sections and addresses sign by sign: none is passed over."""
+    [check] = check_answer(f"{said} [1].", hits_of(source))
+    assert verdict == figure(check, figure_).verdict
+
+
+@pytest.mark.parametrize(
     "said",
     [
         "Here is a summary:", "In short:", "Based on the provided excerpts,", "The excerpts do not say who audits the accounts.",

@@ -87,7 +87,7 @@ class Checker:
         searched = cited or list(self._passages.values())
         known = frozenset[str]().union(*(p.capitals for p in searched))
         sentence = Sentence(claim.text, known)
-        if not sentence.stems and not sentence.amounts and not sentence.dates and not sentence.names:
+        if not (sentence.stems or sentence.amounts or sentence.dates or sentence.names or sentence.codes):
             return None
         figures = check_figures(sentence, searched)
         placed = tuple(_placed(claim, figure) for figure in figures)

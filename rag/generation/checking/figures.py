@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from rag.generation.checking.amounts import amounts
+from rag.generation.checking.codes import codes, stands_in
 from rag.generation.checking.comparing import agreement, comparable, same_digits
 from rag.generation.checking.dates import DateMention, When, dates, says
 from rag.generation.checking.evidence import Passage
@@ -60,6 +61,7 @@ class Sentence:
         self.amounts = [a for a in amounts(text, days) if not _says_nothing(text, a)][:_MOST_FIGURES]
         self.mentions = mentions(text, [whole], self.amounts, self.dates) if text else []
         self.names = names(text, whole, days, known)[:_MOST_FIGURES] if text else []
+        self.codes = codes(text, days)
         solid = [*days, *((a.start, a.end) for a in self.amounts)]
         self.stems = told_stems(text, *whole, solid)
 
@@ -81,6 +83,7 @@ def check_figures(sentence: Sentence, passages: Sequence[Passage]) -> tuple[Figu
     checks = [
         *(_amount_check(sentence, mention, passages) for mention in sentence.mentions),
         *(_date_check(sentence, date, passages) for date in sentence.dates),
+        *(_code_check(sentence, *span, passages) for span in sentence.codes),
         *_joined_names(sentence, passages),
         *(check for name in sentence.names for check in _name_checks(sentence, name, passages)),
     ]
@@ -311,6 +314,22 @@ def _told_apart(claim: When, source: When, years: set[int]) -> bool:
 
 def _same_kind(claim: When, source: When) -> bool:
     return (claim.minute is None) == (source.minute is None) and (claim.last_year is None) == (source.last_year is None)
+
+
+# --- codes ----------------------------------------------------------------------------------------------------------
+
+
+def _code_check(sentence: Sentence, start: int, end: int, passages: Sequence[Passage]) -> FigureCheck:
+    """Look a number of several parts up sign by sign; another one where the same is spoken of contradicts it."""
+    if there := stands_in(code := sentence.text[start:end], passages):
+        return _checked(sentence, start, end, "number", _Found("supported", code, there.marker))
+    rivals = [
+        _Found("contradicted", passage.text[a:b], passage.marker, overlap)
+        for passage in passages
+        for a, b in codes(passage.text, [(d.start, d.end) for d in passage.dates])
+        if (overlap := _overlap(sentence, passage, a)) >= _SAME_SUBJECT
+    ]
+    return _checked(sentence, start, end, "number", _best(rivals))
 
 
 # --- names ----------------------------------------------------------------------------------------------------------

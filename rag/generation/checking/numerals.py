@@ -51,10 +51,12 @@ _PARTS = {
 }
 _PARTS |= {f"{part}s": size for part, size in _PARTS.items() if part not in ("half", "halves")}
 
-_GROUPED = r"\d{1,3}(?:[,\u00a0\u202f\u2009’']\d{3})+(?:\.\d+)?"
-_EUROPEAN = r"\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?|\d+,\d{1,2}(?![\d,])"
+_GROUPED = r"\d{1,3}(?:[,\u00a0\u202f\u2009’']\d{3})+(?:\.\d+)?|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"
+_SPACED = r"\d{1,3}(?:(?: \d{3}){2,}| 000)(?:[.,]\d{1,2})?(?! ?\d)"
+"""Groups with plain spaces: one alone is a group only when it is 000, for "room 1 200 people saw" has none."""
+_EUROPEAN = r"\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}|\d+,\d{1,2}(?![\d,])"
 _DIGITS = re.compile(
-    rf"(?<![\d.,])(?<![^\W\d_])(?:{_GROUPED}|{_EUROPEAN}|\d+(?:\.\d+)?|(?<!\w)\.\d+)(?P<nth>st\b|nd\b|rd\b|th\b)?(?![.,]?\d)"
+    rf"(?<![\d.,])(?<![^\W\d_])(?:{_SPACED}|{_GROUPED}|{_EUROPEAN}|\d+(?:\.\d+)?|(?<!\w)\.\d+)(?P<nth>st\b|nd\b|rd\b|th\b)?(?![.,]?\d)"
 )
 _SIMPLE = "|".join([*_SMALL, *_TENS])
 _BIGS = "|".join(_BIG)
@@ -124,10 +126,10 @@ def numbers(text: str) -> Iterator[Number]:
 def digits_value(digits: str) -> tuple[float, float]:
     """Return the value and the size of the last digit of a number in digits, grouped in whichever way.
 
-    >>> [digits_value(d) for d in ("1,213", "1.213.400", "3,5", "0.50")]
-    [(1213.0, 1.0), (1213400.0, 1.0), (3.5, 0.1), (0.5, 0.01)]
+    >>> [digits_value(d) for d in ("1,213", "1.213.400", "3,5", "0.50", "1.234,56", "1 200 000", "9,99,999")]
+    [(1213.0, 1.0), (1213400.0, 1.0), (3.5, 0.1), (0.5, 0.01), (1234.56, 0.01), (1200000.0, 1.0), (999999.0, 1.0)]
     """
-    bare = re.sub(r"[\u00a0\u202f\u2009’']", "", digits)
+    bare = re.sub(r"[ \u00a0\u202f\u2009’']", "", digits)
     if re.fullmatch(_EUROPEAN, bare):
         bare = bare.replace(".", "").replace(",", ".")
     bare = bare.replace(",", "")
