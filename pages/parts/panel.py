@@ -97,7 +97,10 @@ def _filters(target: Collection, offer: Offered, in_use: int) -> None:
 
 def _more(target: Collection) -> None:
     if target.embedding_model:
-        _slider("Diversity", target, "mmr", hint="Pushes back hits that repeat better ones")
+        _slider(
+            "Diversity", target, "mmr", hint="Pushes back hits that repeat better ones, by their meaning",
+            disabled=st.session_state[controls.keys(target)["mode"]] == "keyword",
+        )  # fmt: skip
     _slider("Neighbouring chunks", target, "neighbours", hint="Ask reads so many before and after each hit")
     _slider("Candidates of each side", target, "pool", mark=controls.BUILT_IN.pool, mark_title="default")
     if target.embedding_model:

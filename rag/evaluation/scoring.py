@@ -162,7 +162,8 @@ def rescore(pool: Pool, options: SearchOptions) -> Evaluation:
     ranking = ranked(pool, options, threshold)
     many = ranking.passing.sum(axis=1)
     width = int(min(options.top_k, many.max(initial=0)))
-    hits = _diversified(pool, ranking, many, width, options.mmr) if options.mmr else ranking.order[:, :width]
+    diverse = options.mmr > 0 and options.mode != "keyword"  # as in `rag.rank`
+    hits = _diversified(pool, ranking, many, width, options.mmr) if diverse else ranking.order[:, :width]
     valid = np.arange(width) < many[:, None]
     found = np.take_along_axis(pool.right, hits[:, :, None], axis=1) & valid[:, :, None]
     return Evaluation(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 from rag.types import GenerateOptions
 
@@ -159,4 +160,30 @@ def schema_problem(text: str) -> str:
         return f"The schema is not JSON ({error}); correct it."
     except SchemaError as error:
         return f"This is no JSON schema ({error.message[:120]}); correct it."
-    return "" if isinstance(schema, dict) else "A JSON schema is an object in braces; write one."
+    if not isinstance(schema, dict):
+        return "A JSON schema is an object in braces; write one."
+    lost = _unresolved(schema)
+    return (
+        f"The schema refers to {lost[:120]!r}, which is not in it; define it under $defs or take it out."
+        if lost
+        else ""
+    )
+
+
+def _unresolved(schema: dict[str, Any]) -> str:
+    """Return the first reference of a schema that leads nowhere in itself; empty when there is none."""
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
+
+    resolver = Registry().resolver_with_root(DRAFT202012.create_resource(schema))
+    parts: list[Any] = [schema]
+    while parts:
+        part = parts.pop()
+        parts.extend(part.values() if isinstance(part, dict) else part if isinstance(part, list) else ())
+        if isinstance(part, dict) and isinstance(ref := part.get("$ref"), str):
+            try:
+                resolver.lookup(ref)
+            except Unresolvable:
+                return ref
+    return ""

@@ -252,20 +252,20 @@ def _fields(model: str, request: Request, can: Capabilities) -> dict[str, Any]:
     fields: dict[str, Any] = {"model": model, "messages": _messages(request.messages, cite)}
     if request.system:
         fields["system"] = [{"type": "text", "text": request.system}]
-    if request.tools:
+    if request.tools and can.tools:
         fields["tools"] = [
             {"name": t.name, "description": t.description, "input_schema": dict(t.schema)} for t in request.tools
         ]
         if request.tool_choice != "auto":
             fields["tool_choice"] = {"type": {"required": "any", "none": "none"}[request.tool_choice]}
     config: dict[str, Any] = {}
-    if request.schema is not None:
+    if request.schema is not None and can.schema != "none":
         config["format"] = {"type": "json_schema", "schema": dict(request.schema)}
-    if request.effort:
+    if request.effort and can.effort:
         config["effort"] = request.effort
     if config:
         fields["output_config"] = config
-    if request.cache_prompt:
+    if request.cache_prompt and can.prompt_cache == "marked":
         _mark_stable(fields)
     return fields
 

@@ -337,7 +337,7 @@ def _message(message: Message) -> dict[str, Any]:
         kept = message.replay[1] if message.replay and message.replay[0] == KIND else {}
         return {
             "role": "assistant",
-            "content": message.text or None,
+            "content": message.text or (None if calls else "…"),  # an empty turn is refused
             **({"tool_calls": calls} if calls else {}),
             **kept,
         }

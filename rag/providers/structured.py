@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from rag.errors import ProviderError
 from rag.providers.failures import failure
 from rag.providers.messages import Message, Request, Result
 from rag.providers.wording import Target
@@ -39,13 +40,20 @@ def ask_for_json(request: Request, run: Callable[[Request], Result]) -> Structur
     value, problems = parse(first.text, request.schema)
     if not problems:
         return Structured(value, (first,))
+    if first.finish in ("length", "refused"):  # what another try would only repeat
+        raise _unfit(first, first.problem)
     second = run(replace(asked, messages=(*asked.messages, first.message, Message("user", _correction(problems)))))
     value, problems = parse(second.text, request.schema)
     if problems:
-        provider, _, model = second.model.partition("/")
-        sentence = f"{second.model} did not keep to the form that was asked for; ask again or choose another model."
-        raise failure("invalid", sentence, Target(provider, model))
+        raise _unfit(
+            second, f"{second.model} did not keep to the form that was asked for; ask again or choose another model."
+        )
     return Structured(value, (first, second))
+
+
+def _unfit(result: Result, sentence: str) -> ProviderError:
+    provider, _, model = result.model.partition("/")
+    return failure("invalid", sentence, Target(provider, model))
 
 
 def instruction(schema: Mapping[str, Any]) -> str:
@@ -58,17 +66,22 @@ def parse(text: str, schema: Mapping[str, Any]) -> tuple[Any, list[str]]:
     fenced = _FENCED.match(text)
     try:
         value = json.loads(fenced[1] if fenced else text, parse_constant=_refuse)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter of what is nested without end
         return None, ["it is not valid JSON"]
     return value, misfits(value, schema)
 
 
 def misfits(value: Any, schema: Mapping[str, Any]) -> list[str]:
-    """Return where `value` breaks the schema, in words; empty when it fits."""
+    """Return where `value` breaks the schema, in words; empty when it fits. A schema is resolved in itself: nothing is loaded for it."""
     from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # published without types
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
 
-    found = Draft202012Validator(dict(schema)).iter_errors(value)
-    return [f"{e.json_path}: {e.message[:200]}" for e in found][:_PROBLEMS]
+    found = Draft202012Validator(dict(schema), registry=Registry()).iter_errors(value)
+    try:
+        return [f"{e.json_path}: {e.message[:200]}" for e in found][:_PROBLEMS]
+    except (Unresolvable, RecursionError, re.error) as error:
+        return [f"the schema cannot be applied ({str(error)[:100] or 'it refers to itself without end'})"]
 
 
 def _refuse(name: str) -> Any:

@@ -103,7 +103,7 @@ def run(call: ToolCall, tools: Mapping[str, Tool]) -> ToolResult:
 def _arguments(call: ToolCall, tool: Tool) -> tuple[dict[str, Any], str]:
     try:
         arguments = json.loads(call.arguments or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return {}, f"The arguments of {call.name} are not JSON ({error}); call it again with valid JSON."
     problems = misfits(arguments, tool.schema)
     if problems or not isinstance(arguments, dict):

@@ -34,7 +34,8 @@ def rank(candidates: Candidates, options: SearchOptions) -> SearchResult:
     """Return the hits of a question under `options`, without asking the store or a model again.
 
     Candidates that pass the threshold are numbered first, in rank order, so `hits[n - 1].rank == n`; those below it go
-    on counting, the highest score first. With `mmr` the hits are chosen and ordered by what each adds to those before it.
+    on counting, the highest score first. With `mmr` the hits are chosen and ordered by what each adds to those before it, but not in keyword mode,
+    which knows no meanings to compare.
     Options that reach beyond what was fetched (a larger pool, another filter) take effect only on the candidates that are
     there; `serves` tells. A pool without vectors is ranked in keyword mode, and the result's options say so.
     """
@@ -47,7 +48,7 @@ def rank(candidates: Candidates, options: SearchOptions) -> SearchResult:
     passing = sorted((one for one in scored if one.score >= threshold), key=_rank_key)
     below = sorted((one for one in scored if one.score < threshold), key=_score_key)
     near = _near_misses(passing, below, options.top_k)
-    if options.mmr and candidates.vectors is not None:
+    if options.mmr and mode != "keyword" and candidates.vectors is not None:
         passing = diversified(passing, candidates.vectors, options.top_k, options.mmr)
     ranked = tuple(
         Hit(

@@ -48,10 +48,17 @@ def test_the_json_example_fits_its_schema() -> None:
         assert [] == parse(example.answer, json.loads(JSON.schema))[1]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"type": "nothing known"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "[]", '{"type": "nothing known"}', '{"$ref": "#/$defs/missing"}', '{"properties": {"a": {"$ref": "http://x.example/s"}}}',
+        '{"anyOf": [{"type": "string"}, {"$ref": "other.json"}]}',
+    ],
+)  # fmt: skip
 def test_what_is_no_schema_is_said(text: str) -> None:
     """One sentence that says what to do."""
     assert schema_problem(text)
+    assert "" == schema_problem('{"$defs": {"year": {"type": "integer"}}, "items": {"$ref": "#/$defs/year"}}')
 
 
 def test_extracts_say_what_they_cannot_do() -> None:

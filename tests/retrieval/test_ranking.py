@@ -186,6 +186,19 @@ def test_diversity_is_the_greedy_choice_of_its_formula() -> None:
     assert names(rank(pool, options).hits) == chosen
 
 
+def test_diversity_compares_no_meanings_in_keyword_mode() -> None:
+    """A search by words alone has no vectors, and a pool that has them is ranked like it: the page shows what Ask sends."""
+    pool = with_vectors(
+        candidates(hit("a", 0.9, 3), hit("twin", 0.88, 2), hit("other", 0.6, 1)), [[1, 0], [1, 0], [0, 1]]
+    )
+    options = SearchOptions("keyword", similarity_threshold=0, mmr=0.9)
+    assert (
+        names(rank(pool, options).hits)
+        == ["a", "twin", "other"]
+        == names(rank(replace(pool, vectors=None), options).hits)
+    )
+
+
 def test_diversity_changes_neither_scores_nor_what_passes() -> None:
     """Threshold, match scores and near misses are what they are without it; without vectors it does nothing."""
     pool = candidates(*(hit(f"h{i}", i / 20, i % 3, i / 20) for i in range(20)))

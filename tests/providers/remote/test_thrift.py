@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from rag.errors import ProviderError
+from rag.providers import presets
+from rag.providers.anthropic_messages import AnthropicMessages
 from rag.providers.attempts import Job
 from rag.providers.messages import CallEnd, CitedEvent, Excerpt, Message, Request, Tool, ToolCall
 from rag.providers.routing import SIMPLE, Routing, choose
@@ -19,7 +21,7 @@ from rag.store.responses import Responses
 from rag.types import TextEvent
 from tests.faultserver import FaultServer
 from tests.faultserver.wire import words
-from tests.providers.remote.kit import WIRES, Bench, close, make_bench
+from tests.providers.remote.kit import PATIENT, WIRES, Bench, close, make_bench
 
 GOOD = "".join(words(12))
 SCHEMA = {
@@ -182,6 +184,19 @@ def test_what_a_model_cannot_take_is_left_out(bench: Bench) -> None:
     assert {"type": "json_object"} == body["response_format"]
 
 
+def test_a_server_that_only_speaks_like_anthropic_is_sent_what_it_declares(server: FaultServer) -> None:
+    """Neither marks for a cache nor an output format nor effort: it need not know them, and may refuse the request."""
+    bench = make_bench(server)
+    target = bench.adapters.pop("anthropic").target
+    bench.adapters["anthropic"] = AnthropicMessages(
+        target, PATIENT, lambda model: presets.capabilities("anthropic-compatible", model)
+    )
+    bench.run("anthropic", "ok", effort="low", schema=SCHEMA, system="Be brief.")
+    close(bench)
+    body = server.exchanges[-1].body
+    assert "output_config" not in body and "cache_control" not in json.dumps(body)
+
+
 # --- structured answers ---
 
 
@@ -218,6 +233,33 @@ def test_a_second_misfit_is_an_error(bench: Bench, wire: str) -> None:
     with pytest.raises(ProviderError, match="did not keep to the form"):
         ask(bench, wire, "no", "still no")
     assert 2 == len(bench.rows.rows)
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_an_empty_answer_is_mended_as_well(bench: Bench, wire: str) -> None:
+    """It goes back as a turn that no provider refuses."""
+    bench.server.replies["empty;ok"] = ["", '{"year": 2019, "name": "x"}']
+    request = Request(f"{wire}/empty;ok", (Message("user", "Which?"),), schema=SCHEMA)
+    found = ask_for_json(request, lambda r: bench.runner.start(Job(r, (bench.route(wire, "empty;ok"),))).wait())
+    assert found.was_repaired and 2019 == found.value["year"]
+    assert bench.server.exchanges[-1].body["messages"][-2]["content"]
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(("step", "words"), [("length", "output limit"), ("refusal", "declined to answer")])
+def test_what_another_try_would_repeat_is_not_tried(bench: Bench, wire: str, step: str, words: str) -> None:
+    """An answer at its limit, or a refusal, is told for what it is, and paid once."""
+    request = Request(f"{wire}/{step}", (Message("user", "Which?"),), schema=SCHEMA)
+    with pytest.raises(ProviderError, match=words):
+        ask_for_json(request, lambda r: bench.runner.start(Job(r, (bench.route(wire, step),))).wait())
+    assert 1 == len(bench.rows.rows)
+
+
+@pytest.mark.parametrize("schema", [{"$ref": "#/$defs/missing"}, {"$ref": "http://x.example/s"}, {"$ref": "#"}])
+def test_a_schema_that_leads_nowhere_is_a_misfit(schema: dict[str, Any]) -> None:
+    """Nothing is loaded for it, and no answer is lost over it."""
+    assert ["the schema cannot be applied"] == [p.partition(" (")[0] for p in parse('{"year": 1}', schema)[1]]
+    assert ["it is not valid JSON"] == parse("[" * 100_000, schema)[1]
 
 
 def test_problems_name_the_place() -> None:
