@@ -93,17 +93,24 @@ class Evidence:
         info = self._document(document)
         last = max(first, last or first)
         chunks = self._catalog.chunks_of(self._collection.id, info.id)
-        wanted = [c for i, c in enumerate(chunks) if _stands_in(c, i, first, last) and self._passes(c)]
+        wanted = [
+            (Hit(c, info.name, 0, 0.0, Parts(0.0, 0.0, 0.0)), place)
+            for i, c in enumerate(chunks)
+            if (place := _place_in(c, i, first, last)) and self._passes(c)
+        ]
         if not wanted:
             most = info.pages or -(-len(chunks) // _MOST_READ)
             raise ToolError(
                 f"There is nothing to read there: the document has {most} {'pages' if info.pages else 'parts'}."
             )
-        hits = [Hit(c, info.name, i, 0.0, Parts(0.0, 0.0, 0.0)) for i, c in enumerate(wanted[:_MOST_READ], 1)]
-        told = self._told(hits)
-        left = len(wanted) - len(hits)
-        return told + (
-            f"\n{left} more excerpts stand there; read from {wanted[len(hits)].pages or last} on." if left else ""
+        unread = [(hit, place) for hit, place in wanted if not self._number_of(hit)]
+        until = unread[_MOST_READ:][:1]  # what was read before takes no room, so that reading on comes to the end
+        told = self._told([hit for hit, _ in (wanted[: wanted.index(until[0])] if until else wanted)])
+        if not until:
+            return told
+        left = len(unread) - _MOST_READ
+        return (
+            f"{told}\n{left} more excerpts stand there; read from {'page' if info.pages else 'part'} {until[0][1]} on."
         )
 
     def list_documents(self, containing: str = "") -> str:
@@ -210,10 +217,10 @@ def _tool(name: str, about: str, properties: dict[str, Any], required: list[str]
     return Tool(name, about, schema, run)
 
 
-def _stands_in(chunk: Chunk, index: int, first: int, last: int) -> bool:
-    """Tell whether a chunk touches the pages; of a document without pages so many chunks are a part."""
+def _place_in(chunk: Chunk, index: int, first: int, last: int) -> int:
+    """Return the first of the pages that a chunk touches, 0 for none; of a document without pages so many chunks are a part."""
     pages = chunk.pages or (index // _MOST_READ + 1,)
-    return pages[0] <= last and pages[-1] >= first
+    return max(first, pages[0]) if pages[0] <= last and pages[-1] >= first else 0
 
 
 def _passes_tags(document: DocumentInfo, filters: Filters) -> bool:

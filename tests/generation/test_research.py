@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 
 import rag
 from rag.generation import AnswerStream
+from rag.generation.evidence import MOST_EXCERPTS, Evidence
+from rag.generation.prompting import Prompt
 from rag.types import Answer, GenerateOptions, RestartEvent, StepEvent, ToolCallEvent, Upload
 from tests.faultserver import FaultServer
 from tests.faultserver.wire import Calls, calls
@@ -237,6 +240,27 @@ def test_a_bad_call_is_told_to_the_model_and_shown(
     (step,) = answer.steps
     assert step.is_error and told in step.found
     assert told in last_results(server)
+
+
+@pytest.mark.parametrize("last", [1, 3, 9])
+def test_reading_on_where_it_is_told_to_misses_nothing(bench: rag.Workbench, last: int) -> None:
+    """Whatever range is asked for, what was read before takes no room, and the next call is told where it goes on."""
+    tiny = rag.ChunkOptions(chunk_size_tokens=50, overlap_tokens=0)
+    bench.create_collection("long", options=tiny)
+    text = "\n\n".join(
+        f"Mole {n} of the harbour. " + f"It has {n} lamps and {n} bollards on it. " * 6 for n in range(60)
+    )
+    rag.ingest(bench, [Upload("moles.txt", text.encode())], collection="long")
+    found = rag.search(bench, "Mole 7", collection="long")
+    evidence = Evidence(bench.catalog, found, None, Prompt("", (), "q", delimiter="x"), lambda text: 1)  # type: ignore[arg-type]
+    evidence.room_tokens = 1000
+    told = evidence.read_pages("moles.txt", 1, last)
+    while ranges := re.search(r"read from part (\d+) on", told):
+        told = evidence.read_pages("moles.txt", int(ranges[1]), last)
+    wanted = bench.catalog.chunks_of(bench.collection("long").id, found.hits[0].chunk.document_id)[
+        : min(10 * last, MOST_EXCERPTS)
+    ]
+    assert len(wanted) >= 10 and [c.id for c in wanted] == [h.chunk.id for h in evidence.hits][: len(wanted)]
 
 
 @pytest.mark.parametrize("wire", WIRES)
