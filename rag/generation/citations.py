@@ -104,8 +104,9 @@ class CitationReader:
         What was held back is let go first. One that cannot be found in the excerpt is bound like a marker that the model wrote.
         """
         events = self._events(self._stream.flush())
-        self._stream = self._stream.after_break()
-        if not 1 <= marker <= len(self._hits):
+        is_sent = 1 <= marker <= len(self._hits)
+        self._stream = self._stream.after_break(is_marker=is_sent)
+        if not is_sent:
             return events
         blank = "" if not self._text or self._text[-1].isspace() or self._text.endswith("]") else " "
         at = len(self._text) + len(blank)

@@ -56,11 +56,13 @@ class MarkerStream:
         """Return what was held back; the text has ended."""
         return _joined(self._read(final=True))
 
-    def after_break(self) -> MarkerStream:
-        """Return a stream that goes on in the middle of the line, after something else was shown."""
+    def after_break(self, *, is_marker: bool) -> MarkerStream:
+        """Return a stream that goes on in the middle of the line, after something of somebody else's came: a marker, where it was shown."""
         other = MarkerStream(self._sent, self._is_quoted, is_json=self._is_json)
         other._in_string = self._in_string
         other._line, other._fence, other._at_line_start = self._line, self._fence, self._at_line_start
+        other._open = [is_marker or inside for inside in self._open]
+        other._after_marker = is_marker or self._after_marker
         return other
 
     def _read(self, *, final: bool) -> Iterator[Piece]:
@@ -90,7 +92,7 @@ class MarkerStream:
 
     def _json(self, final: bool) -> tuple[Piece, int]:
         """Read the next piece of an answer that is JSON: its strings may hold markers, nothing else is looked at."""
-        found = re.search(r'["\\\[【［〔]' if self._in_string else '"', self._rest)
+        found = re.search(r'["\\\[【［〔\](:]' if self._in_string else '"', self._rest)
         if found is None:
             return self._rest, len(self._rest)
         if found.start():
@@ -98,6 +100,8 @@ class MarkerStream:
         sign = self._rest[0]
         if sign == '"':
             self._in_string = not self._in_string
+            return sign, 1
+        if sign in "](:":
             return sign, 1
         if sign == "\\":
             return ("", 0) if len(self._rest) == 1 and not final else (self._rest[:2], 2)
@@ -191,6 +195,9 @@ class MarkerStream:
         if isinstance(piece, Marker):
             self._open = [True] * len(self._open)
             self._after_marker = True
+            return piece
+        if self._is_json and not self._in_string:  # what is no string holds no marker, wherever the stream cuts it
+            self._open, self._after_marker = [], False
             return piece
         guard = " " if self._after_marker and piece[0] in "(:[" else ""
         self._after_marker = False

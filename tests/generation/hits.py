@@ -29,9 +29,9 @@ def hits_of(*texts: str, name: str = "report.pdf") -> list[Hit]:
     return [hit(doc, text, rank) for rank, (doc, text) in enumerate(zip(documents, texts, strict=True), 1)]
 
 
-def read(hits: Sequence[Hit], pieces: Iterable[str]) -> tuple[str, list[Citation]]:
+def read(hits: Sequence[Hit], pieces: Iterable[str], *, is_json: bool = False) -> tuple[str, list[Citation]]:
     """Return what is shown of an answer that comes in these pieces, and what it cites."""
-    reader = CitationReader(hits)
+    reader = CitationReader(hits, is_json=is_json)
     events = [event for piece in pieces for event in reader.feed(piece)] + reader.flush()
     shown = "".join(event.text for event in events if isinstance(event, TextEvent))
     assert shown == reader.text

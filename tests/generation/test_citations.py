@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from rag.generation.checking import Checker
@@ -242,6 +244,26 @@ def test_a_native_citation_is_shown_as_a_marker() -> None:
     citations = [event.citation for event in events if isinstance(event, CitationEvent)]
     assert "Sales fell by 3 %. [1][1]" == reader.text
     assert ["Sales fell by 3 %."] * 2 == [citation.quote for citation in citations]
+
+
+@pytest.mark.parametrize(
+    "after", ["(https://evil.example)", ": https://evil.example", "[ref]", "](https://evil.example)"]
+)
+def test_a_native_citation_becomes_no_link(after: str) -> None:
+    """What the model writes behind it is parted from it, as from a marker of its own; one that was never sent changes nothing."""
+    reader = CitationReader(hits_of("Costs rose. Sales fell by 3 %."))
+    reader.feed("See [sales")
+    reader.cite(1, "Sales fell by 3 %.")
+    reader.feed(after)
+    reader.flush()
+    assert reader.text.startswith("See [sales [1]") and not re.search(r"[\]][(:\[]", reader.text.partition("[1]")[2])
+    assert reader.text[len("See [sales [1]")] in " ]"
+    plain = CitationReader(hits_of("Costs rose."))
+    plain.feed("x")
+    plain.cite(9, "Costs rose.")
+    plain.feed(after)
+    plain.flush()
+    assert f"x{after}" == plain.text
 
 
 def test_excerpts_cannot_carry_markers_or_hidden_characters() -> None:

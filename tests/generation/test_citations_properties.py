@@ -105,18 +105,18 @@ def _is_code(shown: str, at: int) -> bool:
 
 
 @MANY
-@given(ANSWERS, st.data())
-def test_a_cut_anywhere_changes_nothing(answer: str, data: st.DataObject) -> None:
+@given(ANSWERS, st.data(), st.booleans())
+def test_a_cut_anywhere_changes_nothing(answer: str, data: st.DataObject, is_json: bool) -> None:
     """Cut at any characters, or at any bytes, the final text and the citations are those of the answer in one piece."""
-    whole = read(HITS, [answer])
+    whole = read(HITS, [answer], is_json=is_json)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(answer)), max_size=6)))
     edges = [0, *cuts, len(answer)]
-    assert whole == read(HITS, [answer[a:b] for a, b in pairwise(edges)])
-    assert whole == read(HITS, list(answer))
+    assert whole == read(HITS, [answer[a:b] for a, b in pairwise(edges)], is_json=is_json)
+    assert whole == read(HITS, list(answer), is_json=is_json)
     raw = answer.encode()
     decode: Callable[[bytes], str] = codecs.getincrementaldecoder("utf-8")().decode
     size = data.draw(st.integers(1, 4))
-    assert whole == read(HITS, [decode(raw[i : i + size]) for i in range(0, len(raw), size)])
+    assert whole == read(HITS, [decode(raw[i : i + size]) for i in range(0, len(raw), size)], is_json=is_json)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
