@@ -98,7 +98,7 @@ def _filters(target: Collection, offer: Offered, in_use: int) -> None:
 def _more(target: Collection) -> None:
     if target.embedding_model:
         _slider(
-            "Diversity", target, "mmr", hint="Pushes back hits that repeat better ones, by their meaning",
+            "Diversity", target, "mmr", hint="Pushes back hits that repeat better ones",
             disabled=st.session_state[controls.keys(target)["mode"]] == "keyword",
         )  # fmt: skip
     _slider("Neighbouring chunks", target, "neighbours", hint="Ask reads so many before and after each hit")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -106,9 +105,7 @@ def test_stop_ends_the_answer_at_once_and_keeps_its_text(gate: Gate) -> None:
     stream = AnswerStream("?").start(gate.work)
     gate.let(2)
     until(lambda: stream.text == "It rained ")
-    began = time.monotonic()
-    stream.stop()
-    assert time.monotonic() - began < 0.5
+    stream.stop()  # the worker hangs until the gate lets it go on
     assert stream.done and stream.answer is not None
     assert (stream.answer.text, stream.answer.finish, stream.answer.error) == ("It rained ", "stopped", "")
     gate.let(2)
