@@ -9,6 +9,7 @@ import streamlit as st
 
 import rag
 from pages.parts import embedding_models, job_view, reports, shared
+from pages.parts.options import told_apart
 from pages.parts.safe_text import draw, el, label, say, visible
 from rag import ChunkOptions, RagError, Workbench
 
@@ -206,10 +207,11 @@ def _build(bench: Workbench) -> None:
         model = st.selectbox(
             "Embedding model", [*offered, KEYWORDS_ONLY], format_func=lambda m: visible(m, 80), key="build.model"
         )
+        labels = told_apart(documents)
         only = st.multiselect(
             "Documents",
             list(documents),
-            format_func=lambda d: visible(documents[d], 60),
+            format_func=lambda d: labels.get(d, "deleted"),
             placeholder="All of the library",
             key="build.documents",
         )

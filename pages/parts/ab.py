@@ -9,6 +9,7 @@ import streamlit as st
 
 import rag
 from pages.parts import controls, fetching, hits, profiles
+from pages.parts.options import told_apart
 from pages.parts.safe_text import Node, draw, el, say, visible
 from pages.parts.shared import count, pages_text
 from rag import RagError, SearchOptions, Workbench
@@ -28,12 +29,13 @@ _WORDS = {"stayed": "stayed", "moved": "moved", "left": "only left", "entered": 
 def chooser(known: Sequence[Profile], offer: Offered) -> str:
     """Let the user choose what to compare with."""
     names = {"": "Nothing", "profile:": profiles.BUILT_IN}
-    names |= {f"profile:{p.name}": f"Profile {visible(p.name, 50)}" for p in known}
-    names |= {f"collection:{name}": f"Collection {visible(name, 50)}" for name in offer.collections}
+    names |= {f"profile:{p.name}": f"Profile {p.name}" for p in known}
+    names |= {f"collection:{name}": f"Collection {name}" for name in offer.collections}
+    labels = told_apart(names)
     if st.session_state.get(OTHER) not in names:  # also when it was deleted in another tab
         st.session_state[OTHER] = ""
     chosen: str = st.selectbox(
-        "Compare with", list(names), key=OTHER, format_func=lambda value: names[value], persist_state="session",
+        "Compare with", list(names), key=OTHER, format_func=lambda value: labels.get(value, "deleted"), persist_state="session",
         help="Shows which hits enter, leave and move, on the question above.",
     )  # fmt: skip
     return chosen

@@ -8,6 +8,7 @@ import streamlit as st
 
 import rag
 from pages.parts import answer_view, job_view, models, profiles, run_list, set_menu, shared, sweeps
+from pages.parts.options import told_apart
 from pages.parts.safe_text import draw, label, say, visible
 from rag import RagError, Workbench
 
@@ -139,9 +140,8 @@ def _results(bench: Workbench) -> dict[str, str]:
         )
         return {}
     pick, delete = st.columns([5, 1.2], vertical_alignment="bottom")
-    run_id = str(
-        pick.selectbox("Run", list(infos), key=RUN, format_func=lambda i: visible(answer_view.run_name(infos[i]), 140))
-    )
+    names = told_apart({info.id: answer_view.run_name(info) for info in infos.values()}, 140)
+    run_id = str(pick.selectbox("Run", list(infos), key=RUN, format_func=lambda i: names.get(i, "deleted")))
     running = any(job.subject == run_id for job in bench.jobs.running("answers"))
     sure = st.session_state.get("answers.sure") == run_id
     delete.button(

@@ -11,6 +11,7 @@ import streamlit as st
 
 import rag
 from pages.parts import job_view, set_menu, shared, tuning
+from pages.parts.options import told_apart
 from pages.parts.safe_text import Node, draw, el, say, visible
 from pages.parts.shared import count
 from rag import Workbench
@@ -46,12 +47,13 @@ def show(bench: Workbench, target: Collection) -> dict[str, str]:
         format_func=lambda s: "This collection" if s == "this" else "All collections",
     )  # fmt: skip
     options = [*names, ""]
+    labels = told_apart({**names, "": f"A new set, {NEW_SET}"})
     if st.session_state.get("gaps.into") not in options:
         before = st.session_state.get(tuning.SET)
         st.session_state["gaps.into"] = before if before in names else options[0]
     chosen = into.selectbox(
         "Drafts go into", options, key="gaps.into", persist_state="session",
-        format_func=lambda i: visible(names[i], 60) if i else f"A new set, {NEW_SET}",
+        format_func=lambda i: labels.get(i, "deleted"),
     )  # fmt: skip
     job = _job(bench, target.name if scope == "this" else None)
     job.wait(_SOON_S)

@@ -8,7 +8,8 @@ import streamlit as st
 
 from pages.parts import controls, embedding_models
 from pages.parts.live_slider import live_slider
-from pages.parts.safe_text import label, visible
+from pages.parts.options import told_apart
+from pages.parts.safe_text import label
 
 if TYPE_CHECKING:
     from pages.parts.offered import Offered
@@ -69,14 +70,14 @@ def _folded(title: str, icon: str, key: str) -> Any:
 
 def _filters(target: Collection, offer: Offered, in_use: int) -> None:
     key = controls.keys(target)
-    names = offer.documents
+    names = told_apart(offer.documents)
     st.multiselect(
-        "Documents", list(names), key=key["document_ids"], format_func=lambda d: visible(names[d], 60),
+        "Documents", list(names), key=key["document_ids"], format_func=lambda d: names.get(d, "deleted"),
         placeholder="All documents", persist_state="session",
     )  # fmt: skip
-    tags = offer.tags
+    tags = told_apart({tag: f"{tag} ({many})" for tag, many in offer.tags.items()})
     st.multiselect(
-        "Tags", list(tags), key=key["tags"], format_func=lambda tag: f"{visible(tag, 40)} ({tags[tag]})", persist_state="session",
+        "Tags", list(tags), key=key["tags"], format_func=lambda tag: tags.get(tag, "deleted"), persist_state="session",
         placeholder="Any" if tags else "No document has tags yet", disabled=not tags,
         help="Documents with any of these. Tags are given on Documents: tick rows, then press Tags.",
     )  # fmt: skip

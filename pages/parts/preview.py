@@ -12,6 +12,7 @@ import streamlit as st
 import rag
 from pages.parts import chunk_view, embedding_models, job_view, shared
 from pages.parts.live_slider import live_slider
+from pages.parts.options import told_apart
 from pages.parts.safe_text import draw, el, label, say, visible
 from rag import ChunkOptions, RagError, Upload, Workbench
 from rag.errors import DocumentError
@@ -37,13 +38,14 @@ def show(bench: Workbench, target: Collection, files: Sequence[Upload], *, add: 
     controls, sheet = st.columns([1, 2.3], gap="large")
     read = _read(bench, target, files)
     refused = {place: found.problem for place, found in enumerate(read) if found.problem}
+    labels = told_apart({i: f"{'✕ ' if i in refused else ''}{file.name}" for i, file in enumerate(files)}, 120)
     with controls:
         picked = st.selectbox(
             shared.count(len(files), "file"),
             range(len(files)),
             index=next((i for i in range(len(files)) if i not in refused), 0),
             key="preview.file",
-            format_func=lambda i: f"{'✕ ' if i in refused else ''}{visible(files[i].name)}",
+            format_func=labels.get,
         )
         options = _chunk_options(target)
         _offer(bench, target, files, options, add, read=read)  # above what grows, so that it is in sight

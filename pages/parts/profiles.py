@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.parts import controls
+from pages.parts.options import told_apart
 from pages.parts.safe_text import draw, el, say, visible
 from rag import RagError, SearchOptions, Workbench
 from rag.types import Profile
@@ -79,16 +80,13 @@ def picker(bench: Workbench, known: Sequence[Profile] | None = None) -> Profile:
     """Draw the list of profiles and return the chosen one."""
     known = bench.profiles.list() if known is None else known
     now = chosen(bench, known)
-    by_name = {p.name: p for p in known}
-
-    def shown(name: str) -> str:
-        if not name:
-            return BUILT_IN
-        return f"{visible(name, 60)} · default" if by_name[name].is_default else visible(name, 60)
-
+    labels = told_apart(
+        {"": BUILT_IN, **{p.name: f"{p.name} · default" if p.is_default else p.name for p in known}}, 70
+    )
     st.session_state[_PICK] = now.name
     st.selectbox(
-        "Profile", ["", *by_name], key=_PICK, format_func=shown, on_change=lambda: choose(st.session_state[_PICK]),
+        "Profile", list(labels), key=_PICK, format_func=lambda name: labels.get(name, "deleted"),
+        on_change=lambda: choose(st.session_state[_PICK]),
         help="Search settings under a name: tuned and saved on Search, used by Ask.",
     )  # fmt: skip
     return now

@@ -8,7 +8,8 @@ import streamlit as st
 
 import rag
 from pages.parts import compare_view, job_view, set_menu, shared, tuning
-from pages.parts.safe_text import draw, say, visible
+from pages.parts.options import told_apart
+from pages.parts.safe_text import draw, say
 from pages.parts.shared import count
 from rag import RagError, SearchOptions, Workbench
 
@@ -80,18 +81,19 @@ def show(bench: Workbench, target: Collection) -> dict[str, str]:
 
 def _measure_now(bench: Workbench, target: Collection) -> None:
     """Offer to measure a set on the chosen collection under a profile, and to keep what comes of it."""
-    sets = {info.id: f"{info.name} ({info.questions})" for info in tuning.question_sets(bench).list()}
+    sets = told_apart({info.id: f"{info.name} ({info.questions})" for info in tuning.question_sets(bench).list()})
     if not sets:
         st.caption("Make or import a question set on Search first.")
         return
     set_id = st.selectbox(
-        "Question set", list(sets), format_func=lambda i: visible(sets[i], 60), key="runs.measure.set"
+        "Question set", list(sets), format_func=lambda i: sets.get(i, "deleted"), key="runs.measure.set"
     )
     profiles = [_BUILT_IN, *(profile.name for profile in bench.profiles.list())]
+    shown = told_apart({name: name or "Built-in defaults" for name in profiles})
     profile = st.selectbox(
         "Settings",
         profiles,
-        format_func=lambda n: visible(n, 60) if n else "Built-in defaults",
+        format_func=lambda n: shown.get(n, "deleted"),
         key="runs.measure.profile",
     )
     st.button(
@@ -141,20 +143,20 @@ def _act(bench: Workbench, value: str) -> None:
 def _side_by_side(bench: Workbench, infos: Mapping[str, RunInfo]) -> dict[str, str]:
     """Draw two runs against each other; return their place in the address."""
     _settle(infos)
-    names = {info.id: compare_view.run_name(info) for info in infos.values()}
+    names = told_apart({info.id: compare_view.run_name(info) for info in infos.values()}, 140)
     one, other = st.columns(2)
     first = one.selectbox(
         "First run",
         list(infos),
         key=FIRST,
-        format_func=lambda i: visible(names.get(i, "deleted"), 140),
+        format_func=lambda i: names.get(i, "deleted"),
         persist_state="session",
     )
     second = other.selectbox(
         "Second run",
         list(infos),
         key=SECOND,
-        format_func=lambda i: visible(names.get(i, "deleted"), 140),
+        format_func=lambda i: names.get(i, "deleted"),
         persist_state="session",
     )
     address = {"a": str(first), "b": str(second)}

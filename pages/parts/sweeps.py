@@ -9,6 +9,7 @@ import streamlit as st
 
 import rag
 from pages.parts import embedding_models, job_view, run_list, set_menu, shared, sweep_view, tuning
+from pages.parts.options import told_apart
 from pages.parts.safe_text import draw, el, label, say, visible
 from pages.parts.shared import count
 from rag import ChunkOptions, RagError, Workbench
@@ -69,7 +70,7 @@ def _start(bench: Workbench, target: Collection) -> None:
 def question_set(bench: Workbench, target: Collection) -> QuestionSet | None:
     """Let the user choose a set, beginning with the likeliest; say what to do when there is none."""
     sets = tuning.question_sets(bench)
-    names = {info.id: f"{info.name} ({info.questions})" for info in sets.list()}
+    names = told_apart({info.id: f"{info.name} ({info.questions})" for info in sets.list()})
     if not names:
         sentences = ("Label a few results on Search, or import questions there.", "Settings are measured by them.")
         shared.empty_state("No question set yet", *sentences, key="experiments.noset")
@@ -79,7 +80,7 @@ def question_set(bench: Workbench, target: Collection) -> QuestionSet | None:
         before = st.session_state.get(tuning.SET)
         st.session_state[key] = before if before in names else _likeliest(bench, target)
     chosen = st.selectbox(
-        "Question set", list(names), key=key, format_func=lambda i: visible(names[i], 60), persist_state="session"
+        "Question set", list(names), key=key, format_func=lambda i: names.get(i, "deleted"), persist_state="session"
     )
     try:
         return sets.get(chosen)
@@ -243,10 +244,10 @@ def _chosen(bench: Workbench, ids: list[str]) -> str:
     """Let the user choose a sweep: the one just started, the one of the address, or the newest to begin with."""
     wanted = st.session_state.pop(NEXT_SWEEP, None) or st.session_state.get(SWEEP) or st.query_params.get("sweep")
     st.session_state[SWEEP] = wanted if wanted in ids else ids[0]
-    names = {sweep.id: run_list.sweep_title(bench, sweep) for sweep in _runs(bench).sweeps()}
+    names = told_apart({sweep.id: run_list.sweep_title(bench, sweep) for sweep in _runs(bench).sweeps()}, 120)
     pick, delete = st.columns([5, 1.2], vertical_alignment="bottom")
     shown = pick.selectbox(
-        "Sweep", ids, key=SWEEP, format_func=lambda i: visible(names.get(i, "deleted"), 120), persist_state="session"
+        "Sweep", ids, key=SWEEP, format_func=lambda i: names.get(i, "deleted"), persist_state="session"
     )
     sure = st.session_state.get("sweeps.sure") == shown
     delete.button(

@@ -14,6 +14,7 @@ import streamlit as st
 
 import rag
 from pages.parts import controls, job_view, tuning_view
+from pages.parts.options import told_apart
 from pages.parts.safe_text import draw, el, label, say, visible
 from rag import RagError, SearchOptions, Workbench
 
@@ -47,11 +48,11 @@ def slider_keys(target: Collection) -> dict[str, str]:
 
 def chooser(bench: Workbench, infos: Sequence[QuestionSetInfo]) -> QuestionSet | None:
     """Let the user choose one of the sets there are; return it with its questions."""
-    names = {info.id: f"{info.name} ({info.questions})" for info in infos}
+    names = told_apart({"": "None: one question", **{info.id: f"{info.name} ({info.questions})" for info in infos}})
     if st.session_state.get(SET) not in names:  # also when it was deleted in another tab
         st.session_state[SET] = ""
     chosen = st.selectbox(
-        "Question set", ["", *names], key=SET, format_func=lambda i: visible(names[i], 60) if i else "None: one question",
+        "Question set", list(names), key=SET, format_func=lambda i: names.get(i, "deleted"),
         persist_state="session", help="With a set, every move of a slider shows what it does to all of its questions.",
     )  # fmt: skip
     try:

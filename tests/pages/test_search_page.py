@@ -102,7 +102,7 @@ def test_a_filter_by_tag_and_by_pages_narrows_the_search(visit_with_samples: Vis
     page = visit_with_samples("search", q=QUESTION, t="0.1").open("search.filters")
     report = next(d for d in page.bench.catalog.documents() if d.name.endswith(".pdf"))
     page.bench.catalog.set_tags(report.id, ["annual"])
-    results = page.pick(key_of(page, "tags"), ["annual"]).drawn("search.results")
+    results = page.run().pick(key_of(page, "tags"), ["annual"]).drawn("search.results")
     assert ".md" not in results and "1 filter" in results
     page.pick(key_of(page, "page_from"), 4)
     assert "p. 3 " not in page.drawn("search.results") and "2 filters" in page.drawn("search.results")
