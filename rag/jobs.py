@@ -49,12 +49,14 @@ class Progress:
 class Job(Generic[T]):
     """One piece of background work: its progress, its end and its result. Safe to read from any thread."""
 
-    def __init__(self, kind: str, title: str, subject: str = "") -> None:
+    def __init__(self, kind: str, title: str, subject: str = "", once: str = "") -> None:
         self.id = uuid.uuid4().hex[:12]
         self.kind = kind
         self.title = title
         self.subject = subject
         """Id of what it works on, where two at once would be in each other's way."""
+        self.once = once
+        """What of its kind must not be done twice at a time; empty when that does no harm."""
         self.state: State = "running"
         self.error = ""
         """One sentence for the user; empty unless the job failed."""
@@ -71,6 +73,10 @@ class Job(Generic[T]):
     @property
     def running(self) -> bool:
         return self.state == "running"
+
+    def is_same(self, other: Job[Any]) -> bool:
+        """Tell whether this runs and does what the other shall do."""
+        return self.running and (self.kind, self.once) == (other.kind, other.once)
 
     def stop(self) -> None:
         """Ask the work to stop; what it finished is kept."""
@@ -146,10 +152,16 @@ class Jobs:
         self._jobs: OrderedDict[str, Job[Any]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def start(self, kind: str, title: str, work: Callable[[Job[T]], T], *, subject: str = "") -> Job[T]:
-        """Run `work(job)` in a thread and return its job at once."""
-        job: Job[T] = Job(kind, title, subject)
+    def start(self, kind: str, title: str, work: Callable[[Job[T]], T], *, subject: str = "", once: str = "") -> Job[T]:
+        """Run `work(job)` in a thread and return its job at once.
+
+        While a job of the same kind that was given the same `once` runs, that one is returned and nothing begins: a second press, or
+        the same in another tab, must not pay twice.
+        """
+        job: Job[T] = Job(kind, title, subject, once)
         with self._lock:
+            if once and (same := next((j for j in self._jobs.values() if j.is_same(job)), None)):
+                return same
             self._jobs[job.id] = job
             self._forget_old()
         context = contextvars.Context()  # a fresh one: a page's script context must not outlive its run

@@ -127,7 +127,7 @@ def start_answers(
 
     `generate` says how to answer: style, instruction, examples, schema and length. Its own model does not count, no other stands in
     where `model` fails, because that is the one that is measured, and nothing is researched: an answer is one call, as the plan says.
-    Raises `QuestionSetError` and `CollectionNotFoundError` at once.
+    While the same is being answered already, that job is returned. Raises `QuestionSetError` and `CollectionNotFoundError` at once.
     """
     how = replace(generate, model=model, fallbacks=(), use_cache=use_cache, research=False)
     if isinstance(question_set, str):
@@ -146,13 +146,14 @@ def start_answers(
         Runs(bench.catalog.engine).add(Run(info, scores))
         return _Answering(bench, Run(info, scores), chosen, how, user, job).do()
 
-    return bench.jobs.start("answers", f"Answering {questions.name} by {model}", work, subject=run_id)
+    same = repr((questions.id, chosen.id, options, how))
+    return bench.jobs.start("answers", f"Answering {questions.name} by {model}", work, subject=run_id, once=same)
 
 
 def resume_answers(bench: Workbench, run_id: str, *, use_cache: bool = True, user: str = "") -> Job[Run]:
     """Ask what a stopped run has not asked yet, and again what failed, in the way that it began.
 
-    Raises `QuestionSetError` when its documents have changed.
+    While it goes on already, that job is returned. Raises `QuestionSetError` when its documents have changed.
     """
     run = Runs(bench.catalog.engine).get(run_id)
     chosen = bench.collection(run.info.fingerprint.collection)
@@ -164,9 +165,10 @@ def resume_answers(bench: Workbench, run_id: str, *, use_cache: bool = True, use
     options = replace(began, use_cache=use_cache)
 
     def work(job: Job[Run]) -> Run:
-        return _Answering(bench, run, chosen, options, user, job).do()
+        now = Runs(bench.catalog.engine).get(run_id)  # another job may have gone on with it since
+        return _Answering(bench, now, chosen, options, user, job).do()
 
-    return bench.jobs.start("answers", f"Going on with {run.info.title}", work, subject=run_id)
+    return bench.jobs.start("answers", f"Going on with {run.info.title}", work, subject=run_id, once=run_id)
 
 
 def _searched(

@@ -138,7 +138,7 @@ def start_suggestions(bench: Workbench, set_id: str, plan: SuggestionPlan, *, us
             tuple(made), sum(not q.evidence for q in made), known, stopped=job.stopping(), paid=account.paid
         )
 
-    return bench.jobs.start("suggest", title, work, subject=set_id)
+    return bench.jobs.start("suggest", title, work, subject=set_id, once=repr((set_id, plan)))
 
 
 def _chosen(bench: Workbench, collection: Collection, wanted: int, seed: int) -> list[Chunk]:

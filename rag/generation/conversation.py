@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rag.errors import CollectionNotFoundError
+from rag.errors import CollectionNotFoundError, QuestionError
 from rag.generation.answering import answer_events, new_stream
 from rag.generation.continuing import in_vain
 from rag.generation.followup import Rewritten, searchable
@@ -39,6 +40,8 @@ SAVE_EVERY_S = 1.0
 """How much of a long answer a killed process may lose."""
 _TITLE_CHARACTERS = 80
 _KEPT_MISSES = 5
+_BEGINNING = threading.Lock()
+"""Held while a turn begins: of two presses at once, one asks and pays."""
 _INTERRUPTED = "The workbench stopped while this answer was being written; ask again."
 _STATES: dict[Finish, TurnState] = {
     "complete": "complete",
@@ -95,16 +98,20 @@ def ask(
     if again and again.goes_on and earlier:
         stream.spent_before, searched = earlier.answer, earlier.searched
     slot, is_kept = (earlier.slot, again.is_kept) if again and earlier else ("", True)
-    turns.begin_turn(
-        conversation_id, stream.id, question, collection=target, searched=searched, slot=slot, is_kept=is_kept
-    )
-    if stream.spent_before:  # what there is already is lost neither by a failure nor by the end of the process
-        turns.save_turn(stream.id, replace(stream.spent_before, error=_INTERRUPTED), "streaming")
+    stream.slot = slot or stream.id
     stream.when_ended(lambda ended, answer: _closed(turns, ended, answer, again))
     stream.when_paid(lambda ended, answer: _paid(turns, ended, answer, again))
+    with _BEGINNING:
+        if slot and any(other.slot == slot and not other.done for other in bench.answers.values()):
+            raise QuestionError("This question is being answered already; wait for that answer, or stop it first.")
+        turns.begin_turn(
+            conversation_id, stream.id, question, collection=target, searched=searched, slot=slot, is_kept=is_kept
+        )
+        if stream.spent_before:  # what there is already is lost neither by a failure nor by the end of the process
+            turns.save_turn(stream.id, replace(stream.spent_before, error=_INTERRUPTED), "streaming")
+        bench.answers[stream.id] = stream
     if not before:
         title_later(bench, stream, conversation_id, _title(question), generate_options.model, user)
-    bench.answers[stream.id] = stream
 
     def work(stream: AnswerStream) -> Iterator[Event]:
         _search(bench, stream, target, search_options, generate_options, before, user)

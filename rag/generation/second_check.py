@@ -89,7 +89,10 @@ def offer_second_check(bench: Workbench, answer: Answer, chosen: str, *, user: s
 
 
 def start_second_check(bench: Workbench, turn_id: str, model: str, *, user: str = "") -> Job[SecondCheck]:
-    """Let a model check a stored answer in the background and keep what it says with the turn. Raises `StoreError`."""
+    """Let a model check a stored answer in the background and keep what it says with the turn; one check of it at a time.
+
+    Raises `StoreError`, and `QuestionError` while the answer is being written.
+    """
     answer = bench.turns.turn(turn_id).answer
     if answer is None:
         raise QuestionError("This answer is still being written; check it when it stands.")
@@ -108,7 +111,7 @@ def start_second_check(bench: Workbench, turn_id: str, model: str, *, user: str 
                     bench.turns.put_record(turn_id, replace(record, second=found or record.second, checking=paid))
         return found
 
-    return bench.jobs.start(KIND, "Second check", work, subject=turn_id)
+    return bench.jobs.start(KIND, "Second check", work, subject=turn_id, once=turn_id)
 
 
 def second_check(bench: Workbench, answer: Answer, model: str, *, user: str = "", stop: Stop) -> SecondCheck:

@@ -73,6 +73,8 @@ class AnswerStream:
         self.result = result
         """What the answer rests on; None while the search still runs."""
         self.conversation_id: str | None = None
+        self.slot = ""
+        """The question of the conversation that it answers; several answers to it have the same."""
         self.profile = ""
         """Name of the profile that the search goes by."""
         self.searched_for = ""

@@ -30,6 +30,7 @@ from rag.types import (
     Usage,
 )
 from tests.faultserver import FaultServer
+from tests.waiting import until
 
 QUESTION = "Why was turbine 3 out of service and for how long?"
 CITED = "The gearbox of turbine 3 failed [1]."
@@ -94,6 +95,22 @@ def test_a_model_is_measured_with_what_a_correct_answer_costs(
     assert 4 == len(server.exchanges) and 4 == again.info.costs["cached"]
     assert "correct" in compare(run, again).differences and 0 == compare(run, again).differences["correct"].value
     assert verdicts(run) == verdicts(again)
+
+
+def test_a_run_is_answered_once_at_a_time(bench: Workbench, asked: QuestionSet, server: FaultServer) -> None:
+    """A second press, of the start or of going on, gets the job that runs and pays nothing; another model is another run."""
+    slow = "slow?s=3600"
+    first, second = (start_answers(bench, asked, model=f"fault/{slow}") for _ in range(2))
+    other = start_answers(bench, asked)
+    assert first is second is not other
+    until(lambda: 4 == len(server.of(slow)))
+    first.stop()
+    assert first.wait(60) and other.wait(60)
+    on, more = (resume_answers(bench, first.subject) for _ in range(2))
+    assert on is more
+    until(lambda: 8 == len(server.of(slow)))
+    on.stop()
+    assert on.wait(60) and 8 == len(server.of(slow))
 
 
 def test_the_price_before_counts_neighbouring_chunks(bench: Workbench, asked: QuestionSet, server: FaultServer) -> None:

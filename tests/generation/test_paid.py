@@ -14,6 +14,7 @@ from click.testing import CliRunner
 import rag
 from pages.parts import export
 from rag.cli import cli
+from rag.errors import QuestionError
 from rag.generation import Again, AnswerStream
 from rag.types import Answer, GenerateOptions, Paid, RestartEvent, Upload, UsageRecord
 from tests.faultserver import FaultServer
@@ -181,6 +182,26 @@ def test_what_was_stopped_is_known_a_moment_later(bench: rag.Workbench, server: 
     assert turn.answer and turn.answer == stream.wait() and "stopped" == turn.answer.finish
     agree(turn.answer.paid, since(bench, 0))
     assert rag.reporting.price_of(turn.answer).startswith("about $")
+
+
+def test_a_question_is_asked_again_once_at_a_time(bench: rag.Workbench, server: FaultServer) -> None:
+    """A second press of Retry, or one in another tab, pays nothing: the first answer is being written."""
+    first = asked(bench, "ok?a")
+    talk, options = first.conversation_id, GenerateOptions(model="open/slow?s=3600")
+    stream = rag.ask(bench, QUESTION, conversation_id=talk, generate_options=options, again=Again(first.id))
+    with pytest.raises(QuestionError, match="being answered already"):
+        rag.ask(bench, QUESTION, conversation_id=talk, generate_options=options, again=Again(first.id))
+    until(lambda: bool(server.of("slow?s=3600")))
+    stream.stop()
+    assert stream.settle(5) and 1 == len(server.of("slow?s=3600"))
+    assert 2 == len(since(bench, 0))
+    rag.ask(
+        bench,
+        QUESTION,
+        conversation_id=talk,
+        generate_options=GenerateOptions(model="open/ok?b"),
+        again=Again(first.id),
+    ).wait(30)
 
 
 def test_what_was_stopped_before_it_was_sent_cost_nothing(
