@@ -22,7 +22,7 @@ _EXTRACTS_CAN = ("brief", "detailed", "quotes")
 def menu(bench: Workbench, target: Collection, profile: Profile, model: str) -> tuple[SearchOptions, GenerateOptions]:
     """Draw the menu and return the profile's settings with what was changed here."""
     known = {info.id: info.name for info in bench.catalog.documents(target.id)}
-    search_key, style_key = f"ask.documents.{target.id}", _key("style", profile)
+    search_key, style_key = _key(f"documents.{target.id}", profile), _key("style", profile)
     chosen = [i for i in st.session_state.get(search_key, profile.search.document_ids) if i in known]
     style = st.session_state.get(style_key, profile.generate.style)
     titles = {name: style.title for name, style in rag.generation.STYLES.items()}
