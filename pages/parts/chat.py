@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -19,12 +19,22 @@ if TYPE_CHECKING:
 
     from rag.generation import AnswerStream
     from rag.store.conversations import Conversation, Turn
-    from rag.types import FeedbackItem
+    from rag.types import Answer, FeedbackItem
 
 _SHOWN = 8  # turns of a long conversation; earlier ones come at a press
 _MORE = "ask.more"
 NEW = "ask.new"
 """Session key of the turn that was asked last here: it is brought into view when it comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What is said of answers beside them, each by the id of its turn."""
+
+    judged: dict[str, FeedbackItem]
+    checked: dict[str, Node]
+    of: dict[str, str]
+    """The collections that they were asked of, where that is to be said."""
 
 
 def show(bench: Workbench, conversation: Conversation, current: str, on_pick: Callable[[str], None]) -> None:
@@ -33,15 +43,15 @@ def show(bench: Workbench, conversation: Conversation, current: str, on_pick: Ca
     A turn that is written stands in an element of its own, and stays in it: it is drawn in one place while it grows and after.
     """
     shown = _lately(bench, conversation)
-    judged = bench.feedback.of_turns([turn.stream_id for turn in shown])
     of = asked_of.told(shown)
+    said = _Said(bench.feedback.of_turns([turn.stream_id for turn in shown]), second.below(bench, shown), of)
     growing: list[Growing] = []
     together: list[Node] = []
     groups = 0
     for turn in shown:
         is_last = turn is shown[-1]
         if not is_last and not _is_apart(bench, turn):
-            together.append(_turn(bench, turn, current, judged, of))
+            together.append(_turn(bench, turn, current, said))
             continue
         draw(*together, key=f"ask.turns.{groups}" if groups else "ask.turns", on_pick=on_pick)
         together, groups = [], groups + 1
@@ -54,7 +64,7 @@ def show(bench: Workbench, conversation: Conversation, current: str, on_pick: Ca
                 continue
             with slot:
                 beyond = _beyond(bench, turn) if is_last else []
-                draw(_turn(bench, turn, current, judged, of, beyond, is_last=is_last), key=key, on_pick=on_pick)
+                draw(_turn(bench, turn, current, said, beyond, is_last=is_last), key=key, on_pick=on_pick)
     follow(growing)
 
 
@@ -94,8 +104,7 @@ def _turn(
     bench: Workbench,
     turn: Turn,
     current: str,
-    judged: dict[str, FeedbackItem],
-    of: dict[str, str],
+    said: _Said,
     beyond: list[Node] | None = None,
     *,
     is_last: bool = False,
@@ -103,11 +112,11 @@ def _turn(
     open_here = current if current.startswith(f"{turn.stream_id}:") else ""
     if beyond and turn.answer and turn.answer.finish == "not_found":
         turn = replace(turn, answer=answers.without_misses(turn.answer))
-    body = _body(_Known(turn), open_here) if turn.answer else None
-    row = turn_bar.row(turn, judged.get(turn.stream_id), is_last=is_last)
-    rest = [second.below(bench, turn), row, *(beyond or [])]
+    body = _body(turn.answer, turn.stream_id, open_here) if turn.answer else None
+    row = turn_bar.row(turn, said.judged.get(turn.stream_id), is_last=is_last)
+    rest = [said.checked.get(turn.stream_id), row, *(beyond or [])]
     answered = el("div", body, *rest) if body else None
-    return answers.asked(turn.question, turn.searched_for, answered, _bring(turn), of.get(turn.stream_id, ""))
+    return answers.asked(turn.question, turn.searched_for, answered, _bring(turn), said.of.get(turn.stream_id, ""))
 
 
 def _bring(turn: Turn, *, is_last: bool = True) -> str:
@@ -115,28 +124,10 @@ def _bring(turn: Turn, *, is_last: bool = True) -> str:
     return turn.stream_id if not is_last or st.session_state.get(NEW) == turn.stream_id else ""
 
 
-class _Known:
-    """A turn that counts as the same as long as its answer is: what was drawn of it once is drawn again for nothing."""
-
-    def __init__(self, turn: Turn) -> None:
-        self.turn = turn
-        answer = turn.answer
-        self._is = (
-            turn.stream_id,
-            turn.state,
-            answer and (len(answer.text), answer.finish, answer.duration_ms, answer.error),
-        )
-
-    def __hash__(self) -> int:
-        return hash(self._is)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Known) and self._is == other._is
-
-
 @lru_cache(maxsize=512)
-def _body(known: _Known, current: str) -> Node | None:
-    return answers.body(known.turn.answer, known.turn.stream_id, current) if known.turn.answer else None
+def _body(answer: Answer, turn_id: str, current: str) -> Node:
+    """Draw an answer once, as long as nothing in it changes: what it cost may become known after its end."""
+    return answers.body(answer, turn_id, current)
 
 
 def _beyond(bench: Workbench, turn: Turn) -> list[Node]:

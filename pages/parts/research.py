@@ -40,7 +40,7 @@ def switch(bench: Workbench, model: Choice) -> bool:
     if not possible:
         st.session_state[SWITCH] = False
     wanted = st.toggle(
-        "Research: lets the model search several times", key=SWITCH, disabled=not possible,
+        "Research: lets the model search several times", key=SWITCH, disabled=not possible, persist_state="session",
         help="It searches and reads in this collection on its own before it answers, and does arithmetic with a calculator. "
         "Every step is shown; the answer is cited and checked like any other."
         if possible

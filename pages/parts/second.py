@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -14,8 +13,10 @@ from pages.parts.shared import cost, count
 from rag import RagError, Workbench
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rag.store.conversations import Turn
-    from rag.types import Paid, SecondCheck, SecondVerdict, TurnRecord
+    from rag.types import Paid, SecondCheck, SecondVerdict
 
 _KIND = turn_bar.CHECK
 _CHIPS = {
@@ -27,28 +28,28 @@ _CHIPS = {
 _SAME_WRITER = "It may overlook its own mistakes; for an independent check choose another model beside the question, or a small one in Settings."
 
 
-def below(bench: Workbench, turn: Turn) -> Node | None:
-    """Return what a second model said of an answer, or that it is reading; None when none was asked."""
-    job = next((j for j in bench.jobs.recent(_KIND) if j.subject == turn.stream_id), None)
-    if job is not None and job.running:
-        return el(
-            "p.notice",
-            el("span.chip", "Second check"),
-            el("span", "A model is checking this answer."),
-            el("button.act", "Stop", data_pick=f"{turn_bar.DO}{turn_bar.STOP_CHECK}:{turn.stream_id}"),
-        )
-    if job is not None and job.state == "failed":
-        return el("p.notice", el("span.chip.warn", "Second check"), el("span", visible(job.error, 400)))
-    if turn.answer is None or turn.answer.model == models.EXTRACTS:
-        return None
-    record = _kept(bench, turn.stream_id, job.id if job else "")
-    return _result(turn, record.second, record.checked) if record is not None and record.second is not None else None
-
-
-@lru_cache(maxsize=512)
-def _kept(bench: Workbench, turn_id: str, job_id: str) -> TurnRecord | None:
-    """Return what is stored; `job_id` of the check that ended last makes it be read anew."""
-    return bench.turns.record(turn_id)
+def below(bench: Workbench, turns: Sequence[Turn]) -> dict[str, Node]:
+    """Return, by the ids of the turns, what a second model said of an answer, or that it is reading; nothing where none was asked."""
+    jobs = {job.subject: (job, job.running) for job in reversed(bench.jobs.recent(_KIND))}
+    # read after that: the job is forgotten some time after it ended, and what it stored before its end is not
+    checked = bench.turns.second_checks([t.stream_id for t in turns if t.answer and t.answer.model != models.EXTRACTS])
+    found: dict[str, Node] = {}
+    for turn in turns:
+        job, is_running = jobs.get(turn.stream_id, (None, False))
+        if job is not None and is_running:
+            found[turn.stream_id] = el(
+                "p.notice",
+                el("span.chip", "Second check"),
+                el("span", "A model is checking this answer."),
+                el("button.act", "Stop", data_pick=f"{turn_bar.DO}{turn_bar.STOP_CHECK}:{turn.stream_id}"),
+            )
+        elif job is not None and job.state == "failed":
+            found[turn.stream_id] = el(
+                "p.notice", el("span.chip.warn", "Second check"), el("span", visible(job.error, 400))
+            )
+        elif turn.stream_id in checked:
+            found[turn.stream_id] = _result(turn, *checked[turn.stream_id])
+    return found
 
 
 def _result(turn: Turn, found: SecondCheck, paid: Paid) -> Node:

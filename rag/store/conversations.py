@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar, cast
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
@@ -19,10 +20,12 @@ from sqlalchemy.dialects.sqlite import insert
 
 from rag.errors import StoreError
 from rag.store.schema import collections, conversations, turn_records, turn_words, turns
-from rag.types import Answer, Collection, Fingerprint, TurnRecord
+from rag.types import Answer, Collection, Fingerprint, Paid, SecondCheck, TurnRecord
 
 T = TypeVar("T")
 TurnState = Literal["streaming", "complete", "partial", "failed"]
+Checked: TypeAlias = tuple[SecondCheck, Paid]
+"""What a second model said of an answer, and what all second checks of it took."""
 _ANSWER = TypeAdapter(Answer)
 _RECORD = TypeAdapter(TurnRecord)
 _FINGERPRINT = TypeAdapter(Fingerprint)
@@ -171,10 +174,17 @@ class Conversations:
         with self._engine.connect() as connection:
             query = sa.select(turn_records.c.data).where(turn_records.c.turn_id == turn_id)
             data = connection.execute(query).scalar_one_or_none()
-        try:
-            return _RECORD.validate_json(zlib.decompress(data)) if data else None
-        except (ValidationError, zlib.error):
-            return None
+        return _unpacked(data) if data else None
+
+    def second_checks(self, turn_ids: Sequence[str]) -> dict[str, Checked]:
+        """Return what second models said of these answers, and what that took; of an answer that none was asked about, nothing.
+
+        It is cheap to ask again: what is stored is read, and unpacked anew where it changed, whoever changed it.
+        """
+        query = sa.select(turn_records).where(turn_records.c.turn_id.in_(turn_ids))
+        with self._engine.connect() as connection:
+            found = {row.turn_id: _checked(row.data) for row in connection.execute(query)}
+        return {turn_id: checked for turn_id, checked in found.items() if checked}
 
     def create(self, conversation_id: str, title: str, collection: str) -> None:
         now = _now()
@@ -303,6 +313,19 @@ def _turn(row: Any, versions: tuple[str, ...]) -> Turn:
         collection_id=row["collection_id"] if row["collection_now"] else "",
         searched=_read(_FINGERPRINT, row["searched"]),
     )
+
+
+def _unpacked(data: bytes) -> TurnRecord | None:
+    try:
+        return _RECORD.validate_json(zlib.decompress(data))
+    except (ValidationError, zlib.error):
+        return None
+
+
+@lru_cache(maxsize=512)
+def _checked(data: bytes) -> Checked | None:
+    record = _unpacked(data)
+    return (record.second, record.checked) if record and record.second else None
 
 
 def _read(kind: TypeAdapter[T], data: Any) -> T | None:

@@ -61,7 +61,7 @@ def test_only_the_chosen_documents_answer(visit_with_samples: Visit) -> None:
     """The filter holds for the search, and what was sent says so; a brief answer is the best passage alone."""
     page = visit_with_samples("ask")
     handbook = next(d for d in page.bench.catalog.documents() if "handbook" in d.name)
-    page.test.session_state[f"ask.documents.{page.bench.collection().id}"] = [handbook.id]
+    page.test.session_state[f"ask.documents.{page.bench.collection().id}."] = [handbook.id]
     page.test.session_state["ask.style."] = "brief"
     page = ask(page, "How many days of leave do employees have?")
     turn = first_turn(page)
@@ -354,7 +354,7 @@ def test_retry_looks_in_the_documents_of_then(visit_with_samples: Visit) -> None
     """The documents chosen for a question are of its own collection; those of the chosen one mean nothing there."""
     page = visit_with_samples("ask")
     handbook = next(d for d in page.bench.catalog.documents() if "handbook" in d.name)
-    page.test.session_state[f"ask.documents.{page.bench.collection().id}"] = [handbook.id]
+    page.test.session_state[f"ask.documents.{page.bench.collection().id}."] = [handbook.id]
     page = with_an_empty_collection(page)
     first = first_turn(page)
     again(page, first)

@@ -111,3 +111,16 @@ def test_a_second_check_can_be_stopped_where_it_shows(page: Any, server: FaultSe
     turn_bar.pressed(page.bench, f"do:stop_check:{stream.id}")
     assert job.wait(5) and "stopped" == job.state
     assert "Second check: " not in page.run().drawn("ask.last")
+
+
+def test_it_stays_on_over_other_pages(page: Any) -> None:
+    """Another page clears the address; the session knows."""
+    page.test.session_state["ask.model"] = "fault/ok"
+    page.run()
+    toggle(page).set_value(True)
+    page.run().go("documents").go("ask")
+    assert toggle(page).value is True
+    assert "1" == page.address("r") and "for a research" in page.drawn("ask.cost")
+    toggle(page).set_value(False)
+    page.run().go("documents").go("ask")
+    assert toggle(page).value is False

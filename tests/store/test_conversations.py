@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 
@@ -11,7 +13,7 @@ from rag.store.conversations import Conversations
 from rag.store.feedback import Feedback
 from rag.store.finding import find
 from rag.store.fingerprints import Fingerprints
-from rag.types import Answer, GenerateOptions, SearchOptions, Sent, TurnRecord, Usage
+from rag.types import Answer, GenerateOptions, Paid, SearchOptions, SecondCheck, Sent, TurnRecord, Usage
 from tests.store.made import collection, put, words
 
 
@@ -77,6 +79,21 @@ def test_a_record_comes_back_as_it_was_and_goes_with_its_conversation(catalog: C
     assert turns.record("again") is None
     turns.put_record("again", record)
     assert turns.record("again") is None
+
+
+def test_second_checks_are_read_as_they_are_stored(catalog: Catalog) -> None:
+    """Only of the answers asked for, only where there is one, and the newest: also of a record that was read before."""
+    turns = begun(catalog)
+    record = TurnRecord(SearchOptions(), GenerateOptions())
+    for turn_id in ("one", "again", "two"):
+        turns.put_record(turn_id, record)
+    assert {} == turns.second_checks(["one", "again", "beside", "nobody"])
+    paid = Paid(Usage(5, 1), 0.25, calls=1)
+    for model in ("fault/a", "fault/b"):
+        found = SecondCheck(model, (), 0.25, Usage(5, 1))
+        turns.put_record("again", replace(record, second=found, checking=paid))
+        assert {"again": (found, paid)} == turns.second_checks(["one", "again", "nobody"])
+    assert {} == turns.second_checks(["one", "two"]) == turns.second_checks([])
 
 
 def test_a_judgement_knows_the_settings_and_can_be_taken_back(catalog: Catalog) -> None:
