@@ -55,7 +55,8 @@ def switch(bench: Workbench, model: Choice) -> bool:
 
 def is_on(bench: Workbench, model: str) -> bool:
     """Whether the next question is to be researched."""
-    return bool(st.session_state.get(SWITCH)) and can(bench, model)
+    linked = st.query_params.get(ADDRESS) == "1"  # a link that asks at once does so before the switch is drawn
+    return bool(st.session_state.get(SWITCH, linked)) and can(bench, model)
 
 
 def can(bench: Workbench, model: str) -> bool:

@@ -9,7 +9,8 @@ import streamlit as st
 
 import rag
 from pages.parts import models, turn_bar
-from pages.parts.safe_text import label, say, visible
+from pages.parts.options import told_apart
+from pages.parts.safe_text import label, say
 from pages.parts.shared import count
 from rag import GenerateOptions, RagError, SearchOptions, Workbench
 
@@ -59,8 +60,9 @@ def _tidy(key: str, known: dict[str, str]) -> None:
 
 
 def _documents(known: dict[str, str], key: str) -> tuple[str, ...]:
+    labels = told_apart(known)
     picked = st.multiselect(
-        "Look only in", list(known), key=key, format_func=lambda i: visible(known.get(i, ""), 60), placeholder="All documents",
+        "Look only in", list(known), key=key, format_func=lambda i: labels.get(i, "deleted"), placeholder="All documents",
         persist_state="session",
     )  # fmt: skip
     return tuple(picked)

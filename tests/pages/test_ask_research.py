@@ -124,3 +124,13 @@ def test_it_stays_on_over_other_pages(page: Any) -> None:
     toggle(page).set_value(False)
     page.run().go("documents").go("ask")
     assert toggle(page).value is False
+
+
+def test_a_link_that_asks_at_once_researches(visit_with_samples: Visit, page: Any, server: FaultServer) -> None:
+    """The link says so, and the switch that is drawn after the question shows it."""
+    server.replies["ok"] = [calls("list_documents"), "The gearbox of turbine 3 failed [1]."]
+    linked = visit_with_samples("ask", q=QUESTION, m="fault/ok", r="1")
+    for stream in linked.bench.answers.values():
+        stream.wait(30)
+    assert "Research: 1 step" in linked.run().drawn("ask.last")
+    assert toggle(linked).value

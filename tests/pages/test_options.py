@@ -25,7 +25,9 @@ def test_no_two_options_read_the_same(names: list[str], longest: int) -> None:
     assert all(len(label) <= longest + 4 for label in labels.values())
 
 
-@pytest.mark.parametrize(("page_name", "title"), [("search", "Documents"), ("embedding", "Documents")])
+@pytest.mark.parametrize(
+    ("page_name", "title"), [("search", "Documents"), ("embedding", "Documents"), ("ask", "Look only in")]
+)
 def test_documents_of_a_series_can_be_told_apart(visit_with_samples: Visit, page_name: str, title: str) -> None:
     """Two files that differ at the end of a long name are two options, and both ends can be read."""
     page = visit_with_samples(page_name)
