@@ -23,6 +23,7 @@ from rag.ingestion.naming import clean_name
 from rag.ingestion.readers import read
 from rag.ingestion.reporting import Placed, Reporter, Silent
 from rag.ingestion.sources import expand, load, too_large
+from rag.ingestion.versions import DropNames
 from rag.jobs import Job
 from rag.providers.local import fallback_token_spans
 from rag.types import (
@@ -87,9 +88,10 @@ def ingest(
     counted = len(items)
     items += refused
     done: list[FileReport] = []
-    names: dict[str, str] = {}
     used: list[Usage] = []
     sizes = [_size_bytes(item) for item in items]
+    report.begin(0, "files", "Looking for what is known")
+    names = DropNames(bench, target, items[:counted], report.stopping)
     for number, item in enumerate(items, 1):
         if report.stopping():
             break
@@ -224,13 +226,10 @@ def _ingest_one(
     target: Collection,
     report: Reporter,
     place: str,
-    names: dict[str, str],
+    names: DropNames,
     on_used: Heard,
 ) -> FileReport | None:
-    """Return what became of the file; None when the user stopped.
-
-    `names` are those of the same drop: two files of one name from two folders are two documents, not two versions of one.
-    """
+    """Return what became of the file; None when the user stopped."""
     path = "" if isinstance(item, Upload) else str(item)
     name = clean_name(item.name)
     clock = _Timings()
@@ -238,8 +237,12 @@ def _ingest_one(
     try:
         upload = item if isinstance(item, Upload) else load(item, bench.settings.upload_limit_bytes)
         document_id = hashlib.sha256(upload.data).hexdigest()
-        name = _own_name(name, document_id, names)
+        name, kept = names.name(name, document_id)
         outcome = _put(bench, replace(upload, name=name), document_id, target, report, clock, place, on_used)
+        if kept and outcome.status == "added":
+            outcome = replace(
+                outcome, message=f"It may be a new version; which file is cannot be told, so {kept} was kept."
+            )
         return replace(outcome, path=path, timings=clock.ms)
     except StoppedError:
         return None
@@ -293,16 +296,6 @@ def _known(bench: Workbench, name: str, target: Collection, document_id: str) ->
     message = "It is in the collection already." if kept == name else f"It is in the collection already, as {kept}."
     chunks = len(bench.catalog.chunks_of(target.id, document_id))
     return FileReport(name, "known", message, document_id=document_id, chunks=chunks, pages=pages)
-
-
-def _own_name(name: str, document_id: str, taken: dict[str, str]) -> str:
-    """Return `name`, or "name (2)" and so on when another document of the same drop has it."""
-    stem, dot, suffix = name.rpartition(".")
-    number, own = 1, name
-    while taken.setdefault(own.casefold(), document_id) != document_id:
-        number += 1
-        own = f"{stem} ({number}).{suffix}" if dot else f"{name} ({number})"
-    return own
 
 
 def _document_of(bench: Workbench, upload: Upload, stop: Stop = never) -> Document:

@@ -85,6 +85,89 @@ def test_files_of_one_name_in_one_drop_are_two_documents(bench: rag.Workbench, t
     assert {"report.txt", "report (2).txt"} == {d.name for d in bench.catalog.documents()}
 
 
+def folders(root: Path, **texts: str) -> Path:
+    """A folder for each year with a report.txt."""
+    for year, text in texts.items():
+        folder = root / year.removeprefix("y")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.txt").write_text(text, encoding="utf-8")
+    return root
+
+
+def tagged(bench: rag.Workbench) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Name and tags of every document, by its text."""
+    return {bench.catalog.document(d.id).text: (d.name, d.tags) for d in bench.catalog.documents()}
+
+
+OLD, NEXT, NEW = "The north pier was closed.", "The south pier was opened.", "The east pier was painted."
+
+
+def test_a_file_that_comes_before_others_of_its_name_moves_none_of_them(bench: rag.Workbench, tmp_path: Path) -> None:
+    """What the collection holds keeps its name and tags when a folder is added again with one more of that name in it."""
+    drop = folders(tmp_path / "drop", y2024=OLD, y2025=NEXT)
+    for year, found in zip(("2024", "2025"), rag.ingest(bench, [drop]).files, strict=True):
+        bench.catalog.set_tags(found.document_id, [year])
+    report = rag.ingest(bench, [folders(drop, y2023=NEW)])
+    assert ["added", "known", "known"] == statuses(report)
+    assert "as report (2).txt" in report.files[2].message
+    kept = {OLD: ("report.txt", ("2024",)), NEXT: ("report (2).txt", ("2025",))}
+    assert {**kept, NEW: ("report (3).txt", ())} == tagged(bench)
+    assert ["known"] * 3 == statuses(rag.ingest(bench, [drop]))
+
+
+def test_a_changed_file_among_others_of_its_name_replaces_its_own_version(bench: rag.Workbench, tmp_path: Path) -> None:
+    """The others are in the same drop, so the version that is missing there is the one it follows, wherever it stands."""
+    drop = folders(tmp_path / "drop", y2024=OLD, y2025=NEXT)
+    rag.ingest(bench, [drop])
+    report = rag.ingest(bench, [folders(drop, y2024=NEW)])
+    assert ["replaced", "known"] == statuses(report)
+    assert {NEW: ("report.txt", ()), NEXT: ("report (2).txt", ())} == tagged(bench)
+    later = "The west pier was sold."
+    assert ["known", "replaced"] == statuses(rag.ingest(bench, [folders(drop, y2025=later)]))
+    assert {NEW: ("report.txt", ()), later: ("report (2).txt", ())} == tagged(bench)
+
+
+def test_a_file_that_was_renamed_is_not_replaced_by_the_next_of_its_name(bench: rag.Workbench, tmp_path: Path) -> None:
+    """Its bytes are in the drop under another name, so the new file beside it is no version of it."""
+    (tmp_path / "report.txt").write_text(OLD, encoding="utf-8")
+    rag.ingest(bench, [tmp_path / "report.txt"])
+    (tmp_path / "report.txt").rename(tmp_path / "old report.txt")
+    (tmp_path / "report.txt").write_text(NEW, encoding="utf-8")
+    assert ["added", "known"] == statuses(rag.ingest(bench, [tmp_path / "report.txt", tmp_path / "old report.txt"]))
+    assert {OLD: ("report.txt", ()), NEW: ("report (2).txt", ())} == tagged(bench)
+
+
+def test_more_new_files_of_a_name_than_old_versions_replace_none(bench: rag.Workbench, tmp_path: Path) -> None:
+    """Which of them is the new version cannot be told: the old one stays with its tags, and the report says so."""
+    drop = folders(tmp_path / "drop", y2024=OLD)
+    bench.catalog.set_tags(rag.ingest(bench, [drop]).files[0].document_id, ["2024"])
+    report = rag.ingest(bench, [folders(drop, y2023=NEW, y2024=NEXT)])
+    assert ["added", "added"] == statuses(report)
+    assert all("report.txt was kept" in f.message for f in report.files)
+    assert {OLD: ("report.txt", ("2024",)), NEW: ("report (2).txt", ()), NEXT: ("report (3).txt", ())} == tagged(bench)
+
+
+def test_one_new_file_replaces_none_of_several_that_are_not_in_the_drop(bench: rag.Workbench, tmp_path: Path) -> None:
+    """The document of its very name is in the drop, and either of the others could be the one it follows."""
+    drop = folders(tmp_path / "drop", y2023=OLD, y2024=NEXT, y2025=NEW)
+    rag.ingest(bench, [drop])
+    later = "The west pier was sold."
+    report = rag.ingest(bench, [folders(drop, y2025=later) / "2023", drop / "2025"])
+    assert ["known", "added"] == statuses(report)
+    assert "report (2).txt was kept" in report.files[1].message
+    assert {OLD, NEXT, NEW, later} == set(tagged(bench))
+
+
+def test_a_number_is_not_given_where_a_file_of_the_drop_has_it(bench: rag.Workbench, tmp_path: Path) -> None:
+    """A file that is itself called "report (2).txt" keeps that name, and replaces its own version only."""
+    drop = folders(tmp_path / "drop", y2024=OLD, y2025=NEXT)
+    (drop / "report (2).txt").write_text(NEW, encoding="utf-8")
+    rag.ingest(bench, [drop / "2024", drop / "2025", drop / "report (2).txt"])
+    assert {OLD: "report.txt", NEXT: "report (3).txt", NEW: "report (2).txt"} == {
+        text: name for text, (name, _) in tagged(bench).items()
+    }
+
+
 def test_a_missing_path_is_told(bench: rag.Workbench, tmp_path: Path) -> None:
     """A path that is not there fails alone."""
     good = tmp_path / "good.txt"
