@@ -81,9 +81,9 @@ def _latest_job(bench: Workbench) -> None:
     if job.running:
         return
     report: IngestReport | None = job.result
-    if report is None:
+    if job.error or report is None:
         say("error" if job.state == "failed" else "info", job.error or "Stopped before the first file.")
-    else:
+    if report is not None and (report.files or not job.error):
         reports.show(report, key="documents.report")
         _suggest(st.session_state.get("documents.questions", ()))
     st.button("Put away", on_click=job_view.put_away, args=(job,), type="tertiary", icon=":material/close:")

@@ -223,6 +223,26 @@ def test_a_path_that_no_system_takes_is_one_bad_file(run: Run, tmp_path: Path) -
     assert 3 == done.returncode and "cannot be read (File name too long)" in done.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="only Unix limits the size of files")
+def test_what_is_in_is_told_when_the_catalog_fails_midway(tmp_path: Path) -> None:
+    """The catalog may not grow any further at the second file: the first is listed, and the end is the failure's sentence and code."""
+    import resource
+
+    data, limit = tmp_path / "data", 3_000_000
+    with rag.open_workbench(data) as bench:
+        bench.create_collection("main", embedding_model="")
+    (tmp_path / "a.txt").write_text("The lighthouse keeper counted forty-one ships that night.", encoding="utf-8")
+    (tmp_path / "b.txt").write_text(" ".join(f"word{n}" for n in range(400_000)), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "rag.cli", "ingest", str(tmp_path / "a.txt"), str(tmp_path / "b.txt"), "--json"],
+        env={**os.environ, "RAG_DATA_DIR": str(data)}, capture_output=True, text=True, cwd=ROOT, timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )  # fmt: skip
+    assert 1 == done.returncode and 1 == done.stderr.count("\n") and "catalog" in done.stderr, done.stderr
+    report = json.loads(done.stdout)
+    assert ([("a.txt", "added")], True) == ([(f["name"], f["status"]) for f in report["files"]], report["stopped"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

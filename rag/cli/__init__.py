@@ -105,6 +105,8 @@ def ingest(paths: tuple[Path, ...], collection: str | None, data: Path | None, a
             raise RagError(job.error or "Stopped.")
         report = job.result
     print_report(report, as_json)
+    if job.error:
+        raise RagError(job.error)
     if any(f.status in ("failed", "empty") for f in report.files):
         sys.exit(3)
     if report.stopped:

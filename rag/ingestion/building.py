@@ -83,12 +83,15 @@ def _fill(bench: Workbench, collection: Collection, ids: Sequence[str], report: 
             data = bench.catalog.file(document_id)
             place = Placed(report, f"({number} of {len(ids)})")
             chunks = add_document(bench, collection, document, data, place, used.append)
-            bench.sync_index(collection)
             files.append(FileReport(name, "added", document_id=document_id, chunks=chunks, pages=len(document.pages)))
+            bench.sync_index(collection)
         except StoppedError:
             stopped = True
             break
-        except (CollectionNotFoundError, StoreError):
+        except CollectionNotFoundError:
+            raise
+        except StoreError as error:
+            error.partial = IngestReport(tuple(files), collection.name, Usage.total(used), stopped=True)
             raise
         except (ProviderError, BudgetExceededError) as error:
             files.append(FileReport(name, "failed", str(error), document_id=document_id))

@@ -79,7 +79,8 @@ def ingest(
     """Add files to the library and to a collection (the default one is made when it is missing).
 
     Paths may be folders: every supported file below them is taken. Bad files are told in the report and raise nothing; those
-    that a preview `refused` come last and are not counted among the others. Stopping keeps the files that were finished. Raises `CollectionNotFoundError` and `StoreError`.
+    that a preview `refused` come last and are not counted among the others. Stopping keeps the files that were finished.
+    Raises `CollectionNotFoundError`, and `StoreError`, whose `partial` is the report of the files before it.
     """
     bench.require_writable()
     target = collection if isinstance(collection, Collection) else bench.collection(collection)
@@ -97,7 +98,11 @@ def ingest(
             break
         report.plan(sum(sizes[: number - 1]), sizes[number - 1], sum(sizes))
         place = f"({number} of {counted})" if number <= counted else ""
-        outcome = _ingest_one(bench, item, target, report, place, names, used.append)
+        try:
+            outcome = _ingest_one(bench, item, target, report, place, names, used.append)
+        except StoreError as error:
+            error.partial = IngestReport(tuple(done), target.name, Usage.total(used), stopped=True)
+            raise
         if outcome is None:
             break
         done.append(outcome)
@@ -201,7 +206,7 @@ def add_document(
 ) -> int:
     """Chunk, embed and store a parsed document in one transaction; return how many chunks it has. `on_used` as in `embed`.
 
-    Raises `StoppedError` (nothing of the document is in, but the vectors made so far are kept) and `StoreError`.
+    Raises `StoppedError` (nothing of the document is in, but the vectors made so far are kept), `DocumentError` and `StoreError`.
     """
     clock = timings or _Timings()
     with clock.step("chunk"):
@@ -277,7 +282,12 @@ def _put(
     if not chunks:
         return FileReport(upload.name, "empty", f"{upload.name} has no text to search; nothing was added.")
     with clock.step("index"):
-        bench.sync_index(target)
+        try:
+            bench.sync_index(target)
+        except (
+            StoreError
+        ) as error:  # the document is in, and stays to be indexed; the next file meets the trouble itself
+            log.warning("the index was not brought up to date: %s", error)
     message = "Its earlier version was replaced." if older else ""
     return FileReport(
         document.name,

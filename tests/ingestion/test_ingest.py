@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 import rag
-from rag.errors import StoreInUseError, StoreReadOnlyError
+from rag.errors import StoreError, StoreInUseError, StoreReadOnlyError
 from rag.ingestion.naming import clean_name
+from rag.store import schema
 from rag.types import ChunkOptions, IngestReport, Upload
 
 TEXT = "\n\n".join(f"Paragraph {n} says that the harbour of town {n} was dredged in {1900 + n}." for n in range(40))
@@ -199,6 +202,56 @@ def test_stopping_keeps_what_is_finished(bench: rag.Workbench) -> None:
     assert (["added"], True) == (statuses(report), report.stopped)
     assert ["a.txt"] == [d.name for d in bench.catalog.documents()]
     assert rag.health(bench, "main").ok
+
+
+def test_a_document_that_is_read_differently_now_stops_no_other(bench: rag.Workbench) -> None:
+    """What another collection rests on was read by an older version: that is one sentence about this file, and the others go in."""
+    files = [Upload(name, f"This is {name}.".encode()) for name in ("first.txt", "a.txt", "z.txt")]
+    known = rag.ingest(bench, [files[1]]).files[0].document_id
+    table = schema.documents
+    with bench.catalog.engine.begin() as connection:
+        read = zlib.compress(b"This was a.txt, as it was read then.")
+        connection.execute(sa.update(table).where(table.c.id == known).values(text=read))
+    bench.create_collection("other", embedding_model="")
+    report = rag.ingest(bench, files, collection="other")
+    assert ["added", "failed", "added"] == statuses(report)
+    assert "read differently by this version" in report.files[1].message
+
+
+BIG = " ".join(f"word{n}" for n in range(100_000)).encode()
+
+
+def limit_growth(bench: rag.Workbench) -> None:
+    """Leave the catalog room for what is small, as a disk that is nearly full."""
+    engine = bench.catalog.engine
+    with engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one() + 40
+    sa.event.listen(engine, "checkout", lambda driver, *_: driver.execute(f"PRAGMA max_page_count = {pages}"))
+
+
+def test_a_disk_that_fills_up_midway_leaves_a_report_of_what_is_in(bench: rag.Workbench) -> None:
+    """The job fails with the sentence, and tells what it has done until then, which is in."""
+    bench.create_collection("main", embedding_model="")
+    limit_growth(bench)
+    job = rag.start_ingest(bench, [Upload("a.txt", b"Small."), Upload("big.txt", BIG), Upload("z.txt", b"Last.")])
+    assert job.wait(60) and ("failed", True) == (job.state, "disk" in job.error and "is full" in job.error)
+    assert job.result is not None
+    assert (["added"], True) == (statuses(job.result), job.result.stopped)
+    assert ["a.txt"] == [d.name for d in bench.catalog.documents()]
+    with pytest.raises(StoreError, match="is full"):
+        rag.ingest(bench, [Upload("big.txt", BIG)])
+
+
+def test_a_build_that_the_disk_ends_tells_what_is_in(bench: rag.Workbench) -> None:
+    """As for files: the documents before it are in the new collection, and in the report of the failed job."""
+    bench.create_collection("main", embedding_model="")
+    added = rag.ingest(bench, [Upload("a.txt", b"Small."), Upload("big.txt", BIG)])
+    limit_growth(bench)
+    ids = [f.document_id for f in added.files]
+    job = rag.build_collection(bench, "other", embedding_model="", document_ids=ids)
+    assert job.wait(60) and ("failed", True) == (job.state, "is full" in job.error)
+    assert job.result is not None
+    assert [("a.txt", "added")] == [(f.name, f.status) for f in job.result.files]
 
 
 def test_progress_is_of_the_whole_drop(bench: rag.Workbench) -> None:

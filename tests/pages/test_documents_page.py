@@ -159,6 +159,23 @@ def test_files_that_cannot_go_in_are_told_at_once(visit: Visit) -> None:
     assert "broken.pdf" in page.drawn("documents.report") and not job.result.stopped
 
 
+def test_a_disk_that_fills_up_is_said_beside_what_is_in(visit: Visit) -> None:
+    """The sentence of the failure, and the report of the files before it."""
+    import sqlalchemy as sa
+
+    page = visit("documents")
+    page.bench.catalog.delete_collection("main")
+    page.bench.create_collection("main", embedding_model="")
+    engine = page.bench.catalog.engine
+    with engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one() + 40
+    sa.event.listen(engine, "checkout", lambda driver, *_: driver.execute(f"PRAGMA max_page_count = {pages}"))
+    big = " ".join(f"word{n}" for n in range(100_000)).encode()
+    page.run().drop(("tower.txt", b"It was built in 1911."), ("big.txt", big)).press("Add 2 documents").finish("ingest")
+    assert any("is full" in sentence for sentence in page.boxes())
+    assert "1 document with" in page.drawn("documents.report") and "tower.txt added" in page.drawn("documents.report")
+
+
 def test_full_lines_of_a_page_flow_on() -> None:
     """A line break of a PDF is drawn as a space after a full line, never at a short line, a list item or an empty line."""
     from pages.parts.chunk_view import flowing
