@@ -9,10 +9,13 @@ import pytest
 import sqlalchemy as sa
 
 import rag
-from rag.errors import StoreError, StoreInUseError, StoreReadOnlyError
+from rag.errors import CollectionNotFoundError, StoreError, StoreInUseError, StoreReadOnlyError
+from rag.ingestion import building
+from rag.ingestion.measuring import measure_threshold
 from rag.ingestion.naming import clean_name
+from rag.ingestion.reporting import Silent
 from rag.store import schema
-from rag.types import ChunkOptions, IngestReport, Upload
+from rag.types import ChunkOptions, Collection, IngestReport, Upload
 
 TEXT = "\n\n".join(f"Paragraph {n} says that the harbour of town {n} was dredged in {1900 + n}." for n in range(40))
 
@@ -286,6 +289,31 @@ def test_a_second_collection_reuses_the_vectors(bench: rag.Workbench) -> None:
     assert 2 == len(embedded), "one call for main, none for same, one for small"
     assert by_name["main"].chunks == by_name["same"].chunks < by_name["small"].chunks
     assert all(rag.health(bench, name).ok for name in by_name)
+
+
+def test_a_collection_that_is_deleted_while_it_is_built_stays_deleted(bench: rag.Workbench) -> None:
+    """The default one too: nothing more is embedded for it, and no empty one takes its place."""
+    (added,) = rag.ingest(bench, [Upload("a.txt", b"First file.")], collection=made(bench, "other")).files
+    gone = made(bench, "main")
+    bench.catalog.delete_collection("main")
+    with pytest.raises(CollectionNotFoundError):
+        building._fill(bench, gone, [added.document_id], Silent())
+    assert ["other"] == [c.name for c in bench.catalog.collections()]
+
+
+def test_looking_at_the_default_collection_makes_none(bench: rag.Workbench) -> None:
+    """What measures, checks or fills a collection finds it or says that it is gone."""
+    gone = made(bench, "main")
+    bench.catalog.delete_collection("main")
+    measure_threshold(bench, gone, Silent())
+    for look in (rag.health, rag.fill_collection):
+        with pytest.raises(CollectionNotFoundError):
+            look(bench, "main")
+    assert [] == bench.catalog.collections()
+
+
+def made(bench: rag.Workbench, name: str) -> Collection:
+    return bench.create_collection(name, embedding_model="")
 
 
 def test_one_process_owns_the_folder(bench: rag.Workbench) -> None:
