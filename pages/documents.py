@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -11,6 +12,7 @@ import rag
 from pages.parts import job_view, preview, reports, shared, tagging
 from pages.parts.safe_text import draw, el, label, say, visible
 from rag import RagError, Upload, Workbench
+from rag.errors import DocumentNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,8 +172,12 @@ def _confirm_delete(bench: Workbench, chosen: list[DocumentInfo]) -> None:
 
 
 def _delete(bench: Workbench, chosen: list[DocumentInfo]) -> None:
-    for d in chosen:
-        bench.catalog.delete_document(d.id)
+    try:
+        for d in chosen:
+            with suppress(DocumentNotFoundError):  # gone already, in another tab: the others go all the same
+                bench.catalog.delete_document(d.id)
+    except RagError as error:
+        say("error", error)
     shared.tidy_index(bench)
 
 

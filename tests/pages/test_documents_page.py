@@ -130,6 +130,18 @@ def test_ticks_do_not_move_to_other_documents(visit_with_samples: Visit) -> None
     assert not any(b.label.startswith("Delete") for b in page.test.button)
 
 
+def test_a_document_that_is_gone_already_keeps_no_other(visit_with_samples: Visit) -> None:
+    """Two are ticked and the first is deleted in another tab: the second goes all the same, and the index forgets both."""
+    page = visit_with_samples("documents")
+    table = page.test.dataframe[0].proto.id.rpartition("-")[2]
+    page.pick(table, {"selection": {"rows": [0, 1], "columns": [], "cells": []}}).press("Delete 2 documents…")
+    first, _, third = page.bench.catalog.documents()
+    page.bench.catalog.delete_document(first.id)
+    page.press("Delete for good").finish("tidy")
+    assert [third.id] == [d.id for d in page.bench.catalog.documents()]
+    assert [] == page.bench.catalog.removals(page.bench.collection().id)
+
+
 def test_samples_lead_to_questions(visit: Visit) -> None:
     """One click brings three documents and questions that open Ask."""
     page = visit("documents").press("Load samples").finish("ingest")
