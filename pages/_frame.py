@@ -18,14 +18,15 @@ def start() -> None:
 
 def choose_collection(bench: Workbench) -> None:
     """Let the user choose the collection that all pages work with; a link may name it."""
-    names = [c.name for c in bench.catalog.collections()] or [bench.collection().name]
+    names = [c.name for c in bench.catalog.collections()] or [bench.collection().name]  # the first of a new folder
     linked = st.query_params.get("collection")
     if shared.NEXT_COLLECTION in st.session_state:
         st.session_state[shared.COLLECTION] = st.session_state.pop(shared.NEXT_COLLECTION)
     before = st.session_state.get(shared.COLLECTION)
     st.session_state.pop(shared.LOST_COLLECTION, None)
     if before not in names:
-        now = linked if linked in names else bench.collection().name
+        usual = bench.settings.default_collection
+        now = linked if linked in names else usual if usual in names else names[0]
         st.session_state[shared.COLLECTION] = now
         if before:
             gone = f"The collection {visible(before, 60)} is not there any more, deleted or renamed; this is {visible(now, 60)}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -11,6 +12,7 @@ import rag
 from pages.parts import job_view, preview, reports, shared, tagging
 from pages.parts.safe_text import draw, el, label, say, visible
 from rag import RagError, Upload, Workbench
+from rag.errors import DocumentNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,9 +83,9 @@ def _latest_job(bench: Workbench) -> None:
     if job.running:
         return
     report: IngestReport | None = job.result
-    if report is None:
+    if job.error or report is None:
         say("error" if job.state == "failed" else "info", job.error or "Stopped before the first file.")
-    else:
+    if report is not None and (report.files or not job.error):
         reports.show(report, key="documents.report")
         _suggest(st.session_state.get("documents.questions", ()))
     st.button("Put away", on_click=job_view.put_away, args=(job,), type="tertiary", icon=":material/close:")
@@ -170,8 +172,12 @@ def _confirm_delete(bench: Workbench, chosen: list[DocumentInfo]) -> None:
 
 
 def _delete(bench: Workbench, chosen: list[DocumentInfo]) -> None:
-    for d in chosen:
-        bench.catalog.delete_document(d.id)
+    try:
+        for d in chosen:
+            with suppress(DocumentNotFoundError):  # gone already, in another tab: the others go all the same
+                bench.catalog.delete_document(d.id)
+    except RagError as error:
+        say("error", error)
     shared.tidy_index(bench)
 
 

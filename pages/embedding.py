@@ -12,6 +12,7 @@ from pages.parts import embedding_models, job_view, reports, shared
 from pages.parts.options import told_apart
 from pages.parts.safe_text import draw, el, label, say, visible
 from rag import ChunkOptions, RagError, Workbench
+from rag.types import IngestReport
 
 if TYPE_CHECKING:
     from rag.types import Collection, Health
@@ -45,10 +46,10 @@ def _jobs(bench: Workbench) -> None:
             say("error" if job.state == "failed" else "warning", job.error)
         elif kind == "measure":
             say("success", job.result if isinstance(job.result, str) else "Measured.")
-        elif job.result is not None:
-            reports.show(job.result, key=f"collections.report.{kind}")
-        else:
+        elif job.result is None:
             say("success", "The index was rebuilt from the catalog.")
+        if isinstance(job.result, IngestReport) and (job.result.files or not job.error):
+            reports.show(job.result, key=f"collections.report.{kind}")
         st.button(
             "Put away",
             key=f"away.{kind}",

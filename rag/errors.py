@@ -33,7 +33,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 
 class RagError(Exception):
@@ -160,6 +160,9 @@ class StoppedError(RagError):
 
 class StoreError(RagError):
     """The data folder cannot be used."""
+
+    partial: Any = None
+    """The report of what was done before the failure, where work of many parts ended with it."""
 
 
 class StoreInUseError(StoreError):

@@ -61,6 +61,7 @@ class Job(Generic[T]):
         self.error = ""
         """One sentence for the user; empty unless the job failed."""
         self.result: T | None = None
+        """Of a job that failed: the report of what it had done until then, where it makes one."""
         self.started_at = time.time()
         self.ended_at: float | None = None
         self._stop = threading.Event()
@@ -135,6 +136,7 @@ class Job(Generic[T]):
         except StoppedError as error:
             self.error, self.state = str(error), "stopped"
         except RagError as error:
+            self.result = getattr(error, "partial", None)
             self.error, self.state = str(error), "failed"
         except Exception:
             log.exception("job %s (%s) failed", self.id, self.kind)

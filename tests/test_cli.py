@@ -17,6 +17,7 @@ from rag.types import Profile, SearchOptions
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "data" / "samples"
 Run = Callable[..., subprocess.CompletedProcess[str]]
+QUESTION = "Why was turbine 3 out of service and for how long?"
 
 
 @pytest.fixture(scope="module")
@@ -142,15 +143,34 @@ def test_ask_cites_and_says_what_it_cost(filled: Run) -> None:
 
 
 def test_ask_writes_a_report(filled: Run, tmp_path: Path) -> None:
-    """`--report` writes the answer as one HTML file; a place that cannot be written is one sentence."""
-    question = "Why was turbine 3 out of service and for how long?"
-    done = filled("ask", question, "--report", str(tmp_path / "a.html"))
+    """`--report` writes the answer as one HTML file."""
+    done = filled("ask", QUESTION, "--report", str(tmp_path / "a.html"))
     assert 0 == done.returncode, done.stderr
     text = (tmp_path / "a.html").read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>") and "data:image/jpeg;base64," in text
-    lost = filled("ask", question, "--report", str(tmp_path / "no" / "a.html"))
-    assert 1 == lost.returncode
+
+
+def test_nothing_is_asked_for_a_report_that_cannot_be_written(filled: Run, tmp_path: Path) -> None:
+    """The place is tried before an answer is paid for: one sentence, and no call in the ledger; a file that is there stays."""
+    calls = len(json.loads(filled("usage", "--json").stdout)["rows"])
+    lost = filled("ask", QUESTION, "--json", "--report", str(tmp_path / "no" / "a.html"))
+    assert (1, "") == (lost.returncode, lost.stdout)
     assert lost.stderr.count("\n") == 1 and "could not be written" in lost.stderr
+    assert calls == len(json.loads(filled("usage", "--json").stdout)["rows"])
+    kept, fresh = tmp_path / "kept.html", tmp_path / "fresh.html"
+    kept.write_text("an earlier report", encoding="utf-8")
+    for path in (kept, fresh):
+        assert 1 == filled("ask", QUESTION, "--collection", "no-such", "--report", str(path)).returncode
+    assert ("an earlier report", False) == (kept.read_text(encoding="utf-8"), fresh.exists())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a file that is always full")
+@pytest.mark.parametrize("as_json", [True, False])
+def test_an_answer_is_printed_before_its_report_fails(filled: Run, as_json: bool) -> None:
+    """The disk may fill up meanwhile: the answer, which may have cost money, is there all the same."""
+    done = filled("ask", QUESTION, "--report", "/dev/full", *(["--json"] if as_json else []))
+    assert 1 == done.returncode and "could not be written to /dev/full" in done.stderr
+    assert "turbine 3" in (json.loads(done.stdout)["text"] if as_json else done.stdout).lower()
 
 
 def test_ask_says_when_the_documents_do_not_say(filled: Run) -> None:
@@ -221,6 +241,26 @@ def test_a_path_that_no_system_takes_is_one_bad_file(run: Run, tmp_path: Path) -
     done = run("ingest", *paths, "--data", str(tmp_path / "data"), "--json")
     assert ["failed", "failed", "added"] == [f["status"] for f in json.loads(done.stdout)["files"]]
     assert 3 == done.returncode and "cannot be read (File name too long)" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only Unix limits the size of files")
+def test_what_is_in_is_told_when_the_catalog_fails_midway(tmp_path: Path) -> None:
+    """The catalog may not grow any further at the second file: the first is listed, and the end is the failure's sentence and code."""
+    import resource
+
+    data, limit = tmp_path / "data", 3_000_000
+    with rag.open_workbench(data) as bench:
+        bench.create_collection("main", embedding_model="")
+    (tmp_path / "a.txt").write_text("The lighthouse keeper counted forty-one ships that night.", encoding="utf-8")
+    (tmp_path / "b.txt").write_text(" ".join(f"word{n}" for n in range(400_000)), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "rag.cli", "ingest", str(tmp_path / "a.txt"), str(tmp_path / "b.txt"), "--json"],
+        env={**os.environ, "RAG_DATA_DIR": str(data)}, capture_output=True, text=True, cwd=ROOT, timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )  # fmt: skip
+    assert 1 == done.returncode and 1 == done.stderr.count("\n") and "catalog" in done.stderr, done.stderr
+    report = json.loads(done.stdout)
+    assert ([("a.txt", "added")], True) == ([(f["name"], f["status"]) for f in report["files"]], report["stopped"])
 
 
 @pytest.mark.parametrize(

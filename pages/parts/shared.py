@@ -104,8 +104,9 @@ def warm_up() -> None:
 
 
 def collection(bench: rag.Workbench) -> Collection:
-    """Return the collection chosen in the sidebar."""
-    return bench.collection(st.session_state.get(COLLECTION))
+    """Return the collection chosen in the sidebar. Raises `CollectionNotFoundError` when it was deleted since."""
+    chosen = st.session_state.get(COLLECTION)
+    return bench.catalog.collection(chosen) if chosen else bench.collection()
 
 
 def choose(name: str) -> None:

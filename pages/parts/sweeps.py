@@ -339,7 +339,7 @@ def _build(bench: Workbench, run_id: str) -> None:
     if not name:
         return
     info = _runs(bench).get(run_id).info
-    held = bench.catalog.documents(bench.collection(info.fingerprint.collection).id)
+    held = bench.catalog.documents(bench.catalog.collection(info.fingerprint.collection).id)
     job = rag.build_collection(
         bench, name, options=info.fingerprint.options, embedding_model=info.fingerprint.embedding_model,
         document_ids=[document.id for document in held], similarity_threshold=_threshold(bench, info),
@@ -355,7 +355,7 @@ def _threshold(bench: Workbench, info: RunInfo) -> float | None:
     collection, where it is of the same scale; None leaves it to the embedding model."""
     if not info.threshold_note:
         return info.options.similarity_threshold
-    searched = bench.collection(info.fingerprint.collection)
+    searched = bench.catalog.collection(info.fingerprint.collection)
     same = searched.embedding_model == info.fingerprint.embedding_model
     return searched.similarity_threshold if same and searched.threshold_from == "user" else None
 
@@ -365,7 +365,7 @@ def _begins_with(bench: Workbench, run_id: str) -> str:
     info = _runs(bench).get(run_id).info
     try:
         threshold = _threshold(bench, info)
-        searched = bench.collection(info.fingerprint.collection)
+        searched = bench.catalog.collection(info.fingerprint.collection)
         if threshold is not None:
             return f"No threshold is recommended: it gets {threshold:.2f}, as set by hand on the collection that was searched."
         if not embedding_models.is_remote(info.fingerprint.embedding_model):

@@ -105,6 +105,8 @@ def ingest(paths: tuple[Path, ...], collection: str | None, data: Path | None, a
             raise RagError(job.error or "Stopped.")
         report = job.result
     print_report(report, as_json)
+    if job.error:
+        raise RagError(job.error)
     if any(f.status in ("failed", "empty") for f in report.files):
         sys.exit(3)
     if report.stopped:
@@ -188,6 +190,8 @@ def ask(
     as_json: bool,
 ) -> None:
     """Answer QUESTION from the documents, with citations."""
+    if report_file is not None:
+        _try_to_write(report_file)
     with rag.open_workbench(data, read_only=True) as bench:
         result = rag.search(bench, question, collection=flags.collection, options=flags.options(bench))
         searched = bench.fingerprints.of(result.collection)
@@ -209,11 +213,22 @@ def ask(
                     click.echo("\n(what stands above is void: the model begins again)\n")
         answer = stream.wait()
         answer = answer.with_paid(result.paid + answer.paid)
-        if report_file is not None and answer.finish != "failed":
+        if answer.finish == "failed":
+            raise RagError(answer.error or answer.note)
+        print_json(answer_json(question, answer)) if as_json else print_citations(answer)
+        if report_file is not None:  # after the answer: it may have cost money, and the report may fail
             _write_report(bench, result, answer, searched, report_file)
-    if answer.finish == "failed":
-        raise RagError(answer.error or answer.note)
-    print_json(answer_json(question, answer)) if as_json else print_citations(answer)
+
+
+def _try_to_write(path: Path) -> None:
+    """Raise RagError for a file that cannot be written, before an answer is paid for; nothing of the file changes."""
+    try:
+        is_new = not path.exists()
+        path.open("ab").close()
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise _not_written(path, error) from error
 
 
 def _write_report(
@@ -223,7 +238,11 @@ def _write_report(
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise RagError(f"The report could not be written to {path} ({error.strerror}); name another place.") from error
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> RagError:
+    return RagError(f"The report could not be written to {path} ({error.strerror}); name another place.")
 
 
 # --- usage and doctor -----------------------------------------------------------------------------------------------

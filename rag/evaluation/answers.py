@@ -156,7 +156,7 @@ def resume_answers(bench: Workbench, run_id: str, *, use_cache: bool = True, use
     While it goes on already, that job is returned. Raises `QuestionSetError` when its documents have changed.
     """
     run = Runs(bench.catalog.engine).get(run_id)
-    chosen = bench.collection(run.info.fingerprint.collection)
+    chosen = bench.catalog.collection(run.info.fingerprint.collection)
     if bench.fingerprints.of(chosen).digest != run.info.fingerprint.digest:
         raise QuestionSetError(
             "The collection has changed since this run began, so its answers would not compare; start a new one."

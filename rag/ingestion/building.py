@@ -49,10 +49,10 @@ def build_collection(
 def fill_collection(bench: Workbench, name: str) -> Job[IngestReport]:
     """Add the documents of the library that a collection does not hold yet, in the background: goes on after a stop.
 
-    Raises `CollectionInUseError` while another such job works on it: the same texts would be embedded, and paid, twice.
+    Raises `CollectionNotFoundError`, and `CollectionInUseError` while another such job works on it: the same texts would be embedded, and paid, twice.
     """
     bench.require_writable()
-    collection = bench.collection(name)
+    collection = bench.catalog.collection(name)
     held = {d.id for d in bench.catalog.documents(collection.id)}
     ids = [d.id for d in bench.catalog.documents() if d.id not in held]
     return _start(bench, collection, ids, f"Filling {name}")
@@ -77,18 +77,21 @@ def _fill(bench: Workbench, collection: Collection, ids: Sequence[str], report: 
         try:
             if report.stopping():
                 raise StoppedError("Stopped.")
-            bench.collection(collection.name)  # deleted meanwhile: nothing more is embedded for it
+            bench.catalog.revision(collection.id)  # raises when it was deleted: nothing more is embedded for it
             report.plan(sum(work[: number - 1]), work[number - 1], sum(work))
             document = bench.catalog.document(document_id)
             data = bench.catalog.file(document_id)
             place = Placed(report, f"({number} of {len(ids)})")
             chunks = add_document(bench, collection, document, data, place, used.append)
-            bench.sync_index(collection)
             files.append(FileReport(name, "added", document_id=document_id, chunks=chunks, pages=len(document.pages)))
+            bench.sync_index(collection)
         except StoppedError:
             stopped = True
             break
-        except (CollectionNotFoundError, StoreError):
+        except CollectionNotFoundError:
+            raise
+        except StoreError as error:
+            error.partial = IngestReport(tuple(files), collection.name, Usage.total(used), stopped=True)
             raise
         except (ProviderError, BudgetExceededError) as error:
             files.append(FileReport(name, "failed", str(error), document_id=document_id))
@@ -120,8 +123,8 @@ def rebuild(bench: Workbench, report: Reporter) -> None:
 
 
 def health(bench: Workbench, name: str) -> Health:
-    """Tell whether catalog and index of a collection agree."""
-    collection = bench.collection(name)
+    """Tell whether catalog and index of a collection agree. Raises `CollectionNotFoundError`."""
+    collection = bench.catalog.collection(name)
     report = sync.check(bench.catalog, bench.index_owner.opened() if bench.index_owner else None, collection)
     if bench.index_problem and bench.index_problem not in report.problems:
         return Health(

@@ -69,5 +69,5 @@ def _broken_index(bench: Workbench) -> tuple[str, ...]:
 
 
 def _without_index(bench: Workbench, name: str, problems: tuple[str, ...]) -> Health:
-    seen = sync.check(bench.catalog, None, bench.collection(name))
+    seen = sync.check(bench.catalog, None, bench.catalog.collection(name))
     return replace(seen, problems=(*seen.problems, *problems))

@@ -23,6 +23,7 @@ from rag.ingestion.naming import clean_name
 from rag.ingestion.readers import read
 from rag.ingestion.reporting import Placed, Reporter, Silent
 from rag.ingestion.sources import expand, load, too_large
+from rag.ingestion.versions import DropNames
 from rag.jobs import Job
 from rag.providers.local import fallback_token_spans
 from rag.types import (
@@ -78,7 +79,8 @@ def ingest(
     """Add files to the library and to a collection (the default one is made when it is missing).
 
     Paths may be folders: every supported file below them is taken. Bad files are told in the report and raise nothing; those
-    that a preview `refused` come last and are not counted among the others. Stopping keeps the files that were finished. Raises `CollectionNotFoundError` and `StoreError`.
+    that a preview `refused` come last and are not counted among the others. Stopping keeps the files that were finished.
+    Raises `CollectionNotFoundError`, and `StoreError`, whose `partial` is the report of the files before it.
     """
     bench.require_writable()
     target = collection if isinstance(collection, Collection) else bench.collection(collection)
@@ -87,15 +89,20 @@ def ingest(
     counted = len(items)
     items += refused
     done: list[FileReport] = []
-    names: dict[str, str] = {}
     used: list[Usage] = []
     sizes = [_size_bytes(item) for item in items]
+    report.begin(0, "files", "Looking for what is known")
+    names = DropNames(bench, target, items[:counted], report.stopping)
     for number, item in enumerate(items, 1):
         if report.stopping():
             break
         report.plan(sum(sizes[: number - 1]), sizes[number - 1], sum(sizes))
         place = f"({number} of {counted})" if number <= counted else ""
-        outcome = _ingest_one(bench, item, target, report, place, names, used.append)
+        try:
+            outcome = _ingest_one(bench, item, target, report, place, names, used.append)
+        except StoreError as error:
+            error.partial = IngestReport(tuple(done), target.name, Usage.total(used), stopped=True)
+            raise
         if outcome is None:
             break
         done.append(outcome)
@@ -199,7 +206,7 @@ def add_document(
 ) -> int:
     """Chunk, embed and store a parsed document in one transaction; return how many chunks it has. `on_used` as in `embed`.
 
-    Raises `StoppedError` (nothing of the document is in, but the vectors made so far are kept) and `StoreError`.
+    Raises `StoppedError` (nothing of the document is in, but the vectors made so far are kept), `DocumentError` and `StoreError`.
     """
     clock = timings or _Timings()
     with clock.step("chunk"):
@@ -224,13 +231,10 @@ def _ingest_one(
     target: Collection,
     report: Reporter,
     place: str,
-    names: dict[str, str],
+    names: DropNames,
     on_used: Heard,
 ) -> FileReport | None:
-    """Return what became of the file; None when the user stopped.
-
-    `names` are those of the same drop: two files of one name from two folders are two documents, not two versions of one.
-    """
+    """Return what became of the file; None when the user stopped."""
     path = "" if isinstance(item, Upload) else str(item)
     name = clean_name(item.name)
     clock = _Timings()
@@ -238,8 +242,12 @@ def _ingest_one(
     try:
         upload = item if isinstance(item, Upload) else load(item, bench.settings.upload_limit_bytes)
         document_id = hashlib.sha256(upload.data).hexdigest()
-        name = _own_name(name, document_id, names)
+        name, kept = names.name(name, document_id)
         outcome = _put(bench, replace(upload, name=name), document_id, target, report, clock, place, on_used)
+        if kept and outcome.status == "added":
+            outcome = replace(
+                outcome, message=f"It may be a new version; which file is cannot be told, so {kept} was kept."
+            )
         return replace(outcome, path=path, timings=clock.ms)
     except StoppedError:
         return None
@@ -274,7 +282,12 @@ def _put(
     if not chunks:
         return FileReport(upload.name, "empty", f"{upload.name} has no text to search; nothing was added.")
     with clock.step("index"):
-        bench.sync_index(target)
+        try:
+            bench.sync_index(target)
+        except (
+            StoreError
+        ) as error:  # the document is in, and stays to be indexed; the next file meets the trouble itself
+            log.warning("the index was not brought up to date: %s", error)
     message = "Its earlier version was replaced." if older else ""
     return FileReport(
         document.name,
@@ -293,16 +306,6 @@ def _known(bench: Workbench, name: str, target: Collection, document_id: str) ->
     message = "It is in the collection already." if kept == name else f"It is in the collection already, as {kept}."
     chunks = len(bench.catalog.chunks_of(target.id, document_id))
     return FileReport(name, "known", message, document_id=document_id, chunks=chunks, pages=pages)
-
-
-def _own_name(name: str, document_id: str, taken: dict[str, str]) -> str:
-    """Return `name`, or "name (2)" and so on when another document of the same drop has it."""
-    stem, dot, suffix = name.rpartition(".")
-    number, own = 1, name
-    while taken.setdefault(own.casefold(), document_id) != document_id:
-        number += 1
-        own = f"{stem} ({number}).{suffix}" if dot else f"{name} ({number})"
-    return own
 
 
 def _document_of(bench: Workbench, upload: Upload, stop: Stop = never) -> Document:

@@ -83,7 +83,7 @@ def measure_threshold(bench: Workbench, collection: Collection, report: Reporter
     import rag
 
     try:
-        origin = bench.collection(collection.name).threshold_from  # as it is now: the user may have set one
+        origin = bench.catalog.collection(collection.name).threshold_from  # as it is now: the user may have set one
         if not measures_threshold(collection.embedding_model, origin) or (origin == "measured" and not again):
             return
         report.begin(0, "chunks", "Measuring the threshold")

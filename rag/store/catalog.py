@@ -121,8 +121,8 @@ class Catalog:
         """Put a document with its chunks into a collection, in place of what the collection held of it and of `replaces`.
 
         `vectors_` has one row a chunk; None for a collection without an embedding model. A document that is left in no
-        collection by the replacement leaves the library; its tags go over to the new one. Raises `CollectionNotFoundError`, and ValueError when vectors and
-        collection do not fit.
+        collection by the replacement leaves the library; its tags go over to the new one. Raises `CollectionNotFoundError`, `DocumentError` when another
+        collection rests on another reading of the file, and ValueError when vectors and collection do not fit.
         """
         hashes = [vectors.text_hash(chunk.text) for chunk in chunks]
         rows = keyword_index.rows(document.title or document.name, chunks)

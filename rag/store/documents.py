@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from rag.errors import DocumentNotFoundError, StoreError
+from rag.errors import DocumentError, DocumentNotFoundError
 from rag.store import schema, tags
 from rag.types import Chunk, Document, DocumentInfo, Heading, Page
 
@@ -84,9 +84,9 @@ def data(connection: Connection, document_id: str) -> bytes:
 
 
 def check_same_text(connection: Connection, document: Document) -> None:
-    """Raise StoreError when the library has another text for the document: chunks of both could not share it."""
+    """Raise DocumentError when the library has another text for the document: chunks of both could not share it."""
     if get(connection, document.id).text != document.text:
-        raise StoreError(
+        raise DocumentError(
             f"{document.name} is read differently by this version than when it was added; delete it from the library and add it again."
         )
 

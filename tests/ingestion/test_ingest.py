@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 import rag
-from rag.errors import StoreInUseError, StoreReadOnlyError
+from rag.errors import CollectionNotFoundError, StoreError, StoreInUseError, StoreReadOnlyError
+from rag.ingestion import building
+from rag.ingestion.measuring import measure_threshold
 from rag.ingestion.naming import clean_name
-from rag.types import ChunkOptions, IngestReport, Upload
+from rag.ingestion.reporting import Silent
+from rag.store import schema
+from rag.types import ChunkOptions, Collection, IngestReport, Upload
 
 TEXT = "\n\n".join(f"Paragraph {n} says that the harbour of town {n} was dredged in {1900 + n}." for n in range(40))
 
@@ -85,6 +91,89 @@ def test_files_of_one_name_in_one_drop_are_two_documents(bench: rag.Workbench, t
     assert {"report.txt", "report (2).txt"} == {d.name for d in bench.catalog.documents()}
 
 
+def folders(root: Path, **texts: str) -> Path:
+    """A folder for each year with a report.txt."""
+    for year, text in texts.items():
+        folder = root / year.removeprefix("y")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.txt").write_text(text, encoding="utf-8")
+    return root
+
+
+def tagged(bench: rag.Workbench) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Name and tags of every document, by its text."""
+    return {bench.catalog.document(d.id).text: (d.name, d.tags) for d in bench.catalog.documents()}
+
+
+OLD, NEXT, NEW = "The north pier was closed.", "The south pier was opened.", "The east pier was painted."
+
+
+def test_a_file_that_comes_before_others_of_its_name_moves_none_of_them(bench: rag.Workbench, tmp_path: Path) -> None:
+    """What the collection holds keeps its name and tags when a folder is added again with one more of that name in it."""
+    drop = folders(tmp_path / "drop", y2024=OLD, y2025=NEXT)
+    for year, found in zip(("2024", "2025"), rag.ingest(bench, [drop]).files, strict=True):
+        bench.catalog.set_tags(found.document_id, [year])
+    report = rag.ingest(bench, [folders(drop, y2023=NEW)])
+    assert ["added", "known", "known"] == statuses(report)
+    assert "as report (2).txt" in report.files[2].message
+    kept = {OLD: ("report.txt", ("2024",)), NEXT: ("report (2).txt", ("2025",))}
+    assert {**kept, NEW: ("report (3).txt", ())} == tagged(bench)
+    assert ["known"] * 3 == statuses(rag.ingest(bench, [drop]))
+
+
+def test_a_changed_file_among_others_of_its_name_replaces_its_own_version(bench: rag.Workbench, tmp_path: Path) -> None:
+    """The others are in the same drop, so the version that is missing there is the one it follows, wherever it stands."""
+    drop = folders(tmp_path / "drop", y2024=OLD, y2025=NEXT)
+    rag.ingest(bench, [drop])
+    report = rag.ingest(bench, [folders(drop, y2024=NEW)])
+    assert ["replaced", "known"] == statuses(report)
+    assert {NEW: ("report.txt", ()), NEXT: ("report (2).txt", ())} == tagged(bench)
+    later = "The west pier was sold."
+    assert ["known", "replaced"] == statuses(rag.ingest(bench, [folders(drop, y2025=later)]))
+    assert {NEW: ("report.txt", ()), later: ("report (2).txt", ())} == tagged(bench)
+
+
+def test_a_file_that_was_renamed_is_not_replaced_by_the_next_of_its_name(bench: rag.Workbench, tmp_path: Path) -> None:
+    """Its bytes are in the drop under another name, so the new file beside it is no version of it."""
+    (tmp_path / "report.txt").write_text(OLD, encoding="utf-8")
+    rag.ingest(bench, [tmp_path / "report.txt"])
+    (tmp_path / "report.txt").rename(tmp_path / "old report.txt")
+    (tmp_path / "report.txt").write_text(NEW, encoding="utf-8")
+    assert ["added", "known"] == statuses(rag.ingest(bench, [tmp_path / "report.txt", tmp_path / "old report.txt"]))
+    assert {OLD: ("report.txt", ()), NEW: ("report (2).txt", ())} == tagged(bench)
+
+
+def test_more_new_files_of_a_name_than_old_versions_replace_none(bench: rag.Workbench, tmp_path: Path) -> None:
+    """Which of them is the new version cannot be told: the old one stays with its tags, and the report says so."""
+    drop = folders(tmp_path / "drop", y2024=OLD)
+    bench.catalog.set_tags(rag.ingest(bench, [drop]).files[0].document_id, ["2024"])
+    report = rag.ingest(bench, [folders(drop, y2023=NEW, y2024=NEXT)])
+    assert ["added", "added"] == statuses(report)
+    assert all("report.txt was kept" in f.message for f in report.files)
+    assert {OLD: ("report.txt", ("2024",)), NEW: ("report (2).txt", ()), NEXT: ("report (3).txt", ())} == tagged(bench)
+
+
+def test_one_new_file_replaces_none_of_several_that_are_not_in_the_drop(bench: rag.Workbench, tmp_path: Path) -> None:
+    """The document of its very name is in the drop, and either of the others could be the one it follows."""
+    drop = folders(tmp_path / "drop", y2023=OLD, y2024=NEXT, y2025=NEW)
+    rag.ingest(bench, [drop])
+    later = "The west pier was sold."
+    report = rag.ingest(bench, [folders(drop, y2025=later) / "2023", drop / "2025"])
+    assert ["known", "added"] == statuses(report)
+    assert "report (2).txt was kept" in report.files[1].message
+    assert {OLD, NEXT, NEW, later} == set(tagged(bench))
+
+
+def test_a_number_is_not_given_where_a_file_of_the_drop_has_it(bench: rag.Workbench, tmp_path: Path) -> None:
+    """A file that is itself called "report (2).txt" keeps that name, and replaces its own version only."""
+    drop = folders(tmp_path / "drop", y2024=OLD, y2025=NEXT)
+    (drop / "report (2).txt").write_text(NEW, encoding="utf-8")
+    rag.ingest(bench, [drop / "2024", drop / "2025", drop / "report (2).txt"])
+    assert {OLD: "report.txt", NEXT: "report (3).txt", NEW: "report (2).txt"} == {
+        text: name for text, (name, _) in tagged(bench).items()
+    }
+
+
 def test_a_missing_path_is_told(bench: rag.Workbench, tmp_path: Path) -> None:
     """A path that is not there fails alone."""
     good = tmp_path / "good.txt"
@@ -116,6 +205,56 @@ def test_stopping_keeps_what_is_finished(bench: rag.Workbench) -> None:
     assert (["added"], True) == (statuses(report), report.stopped)
     assert ["a.txt"] == [d.name for d in bench.catalog.documents()]
     assert rag.health(bench, "main").ok
+
+
+def test_a_document_that_is_read_differently_now_stops_no_other(bench: rag.Workbench) -> None:
+    """What another collection rests on was read by an older version: that is one sentence about this file, and the others go in."""
+    files = [Upload(name, f"This is {name}.".encode()) for name in ("first.txt", "a.txt", "z.txt")]
+    known = rag.ingest(bench, [files[1]]).files[0].document_id
+    table = schema.documents
+    with bench.catalog.engine.begin() as connection:
+        read = zlib.compress(b"This was a.txt, as it was read then.")
+        connection.execute(sa.update(table).where(table.c.id == known).values(text=read))
+    bench.create_collection("other", embedding_model="")
+    report = rag.ingest(bench, files, collection="other")
+    assert ["added", "failed", "added"] == statuses(report)
+    assert "read differently by this version" in report.files[1].message
+
+
+BIG = " ".join(f"word{n}" for n in range(100_000)).encode()
+
+
+def limit_growth(bench: rag.Workbench) -> None:
+    """Leave the catalog room for what is small, as a disk that is nearly full."""
+    engine = bench.catalog.engine
+    with engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one() + 40
+    sa.event.listen(engine, "checkout", lambda driver, *_: driver.execute(f"PRAGMA max_page_count = {pages}"))
+
+
+def test_a_disk_that_fills_up_midway_leaves_a_report_of_what_is_in(bench: rag.Workbench) -> None:
+    """The job fails with the sentence, and tells what it has done until then, which is in."""
+    bench.create_collection("main", embedding_model="")
+    limit_growth(bench)
+    job = rag.start_ingest(bench, [Upload("a.txt", b"Small."), Upload("big.txt", BIG), Upload("z.txt", b"Last.")])
+    assert job.wait(60) and ("failed", True) == (job.state, "disk" in job.error and "is full" in job.error)
+    assert job.result is not None
+    assert (["added"], True) == (statuses(job.result), job.result.stopped)
+    assert ["a.txt"] == [d.name for d in bench.catalog.documents()]
+    with pytest.raises(StoreError, match="is full"):
+        rag.ingest(bench, [Upload("big.txt", BIG)])
+
+
+def test_a_build_that_the_disk_ends_tells_what_is_in(bench: rag.Workbench) -> None:
+    """As for files: the documents before it are in the new collection, and in the report of the failed job."""
+    bench.create_collection("main", embedding_model="")
+    added = rag.ingest(bench, [Upload("a.txt", b"Small."), Upload("big.txt", BIG)])
+    limit_growth(bench)
+    ids = [f.document_id for f in added.files]
+    job = rag.build_collection(bench, "other", embedding_model="", document_ids=ids)
+    assert job.wait(60) and ("failed", True) == (job.state, "is full" in job.error)
+    assert job.result is not None
+    assert [("a.txt", "added")] == [(f.name, f.status) for f in job.result.files]
 
 
 def test_progress_is_of_the_whole_drop(bench: rag.Workbench) -> None:
@@ -150,6 +289,31 @@ def test_a_second_collection_reuses_the_vectors(bench: rag.Workbench) -> None:
     assert 2 == len(embedded), "one call for main, none for same, one for small"
     assert by_name["main"].chunks == by_name["same"].chunks < by_name["small"].chunks
     assert all(rag.health(bench, name).ok for name in by_name)
+
+
+def test_a_collection_that_is_deleted_while_it_is_built_stays_deleted(bench: rag.Workbench) -> None:
+    """The default one too: nothing more is embedded for it, and no empty one takes its place."""
+    (added,) = rag.ingest(bench, [Upload("a.txt", b"First file.")], collection=made(bench, "other")).files
+    gone = made(bench, "main")
+    bench.catalog.delete_collection("main")
+    with pytest.raises(CollectionNotFoundError):
+        building._fill(bench, gone, [added.document_id], Silent())
+    assert ["other"] == [c.name for c in bench.catalog.collections()]
+
+
+def test_looking_at_the_default_collection_makes_none(bench: rag.Workbench) -> None:
+    """What measures, checks or fills a collection finds it or says that it is gone."""
+    gone = made(bench, "main")
+    bench.catalog.delete_collection("main")
+    measure_threshold(bench, gone, Silent())
+    for look in (rag.health, rag.fill_collection):
+        with pytest.raises(CollectionNotFoundError):
+            look(bench, "main")
+    assert [] == bench.catalog.collections()
+
+
+def made(bench: rag.Workbench, name: str) -> Collection:
+    return bench.create_collection(name, embedding_model="")
 
 
 def test_one_process_owns_the_folder(bench: rag.Workbench) -> None:

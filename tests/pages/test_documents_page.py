@@ -130,6 +130,18 @@ def test_ticks_do_not_move_to_other_documents(visit_with_samples: Visit) -> None
     assert not any(b.label.startswith("Delete") for b in page.test.button)
 
 
+def test_a_document_that_is_gone_already_keeps_no_other(visit_with_samples: Visit) -> None:
+    """Two are ticked and the first is deleted in another tab: the second goes all the same, and the index forgets both."""
+    page = visit_with_samples("documents")
+    table = page.test.dataframe[0].proto.id.rpartition("-")[2]
+    page.pick(table, {"selection": {"rows": [0, 1], "columns": [], "cells": []}}).press("Delete 2 documents…")
+    first, _, third = page.bench.catalog.documents()
+    page.bench.catalog.delete_document(first.id)
+    page.press("Delete for good").finish("tidy")
+    assert [third.id] == [d.id for d in page.bench.catalog.documents()]
+    assert [] == page.bench.catalog.removals(page.bench.collection().id)
+
+
 def test_samples_lead_to_questions(visit: Visit) -> None:
     """One click brings three documents and questions that open Ask."""
     page = visit("documents").press("Load samples").finish("ingest")
@@ -157,6 +169,23 @@ def test_files_that_cannot_go_in_are_told_at_once(visit: Visit) -> None:
     assert "Adding 1 file" == job.title
     assert ["tower.txt", "broken.pdf", "empty.txt"] == [file.name for file in job.result.files]
     assert "broken.pdf" in page.drawn("documents.report") and not job.result.stopped
+
+
+def test_a_disk_that_fills_up_is_said_beside_what_is_in(visit: Visit) -> None:
+    """The sentence of the failure, and the report of the files before it."""
+    import sqlalchemy as sa
+
+    page = visit("documents")
+    page.bench.catalog.delete_collection("main")
+    page.bench.create_collection("main", embedding_model="")
+    engine = page.bench.catalog.engine
+    with engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one() + 40
+    sa.event.listen(engine, "checkout", lambda driver, *_: driver.execute(f"PRAGMA max_page_count = {pages}"))
+    big = " ".join(f"word{n}" for n in range(100_000)).encode()
+    page.run().drop(("tower.txt", b"It was built in 1911."), ("big.txt", big)).press("Add 2 documents").finish("ingest")
+    assert any("is full" in sentence for sentence in page.boxes())
+    assert "1 document with" in page.drawn("documents.report") and "tower.txt added" in page.drawn("documents.report")
 
 
 def test_full_lines_of_a_page_flow_on() -> None:

@@ -89,6 +89,28 @@ def test_a_deleted_collection_leaves_its_documents(visit_with_samples: Visit) ->
     assert "main" == page.test.session_state["collection"]
 
 
+def test_the_default_collection_can_be_deleted(visit_with_samples: Visit) -> None:
+    """It stays away while there is another: for who deleted it, for the next visitor, and for a page that still had it chosen."""
+    page = build(visit_with_samples("embedding"), "small").finish("build")
+    page.test.session_state["collection"] = "main"
+    other = visit_with_samples("search")
+    page.run().press("Delete…").press("Delete the collection")
+    assert "small" == page.test.session_state["collection"]
+    assert "small" == visit_with_samples("documents").test.session_state["collection"]
+    assert any("main is not there any more" in sentence for sentence in other.run().boxes())
+    assert ["small"] == [c.name for c in page.bench.catalog.collections()]
+
+
+def test_a_button_of_a_page_that_is_behind_makes_no_collection(visit: Visit) -> None:
+    """The collection was deleted in another tab: nothing goes in, and a sentence says why."""
+    page = visit("documents")
+    page.bench.create_collection("other")
+    page.bench.catalog.delete_collection("main")
+    page.press("Load samples")
+    assert any("no collection named 'main'" in sentence for sentence in page.boxes())
+    assert [("other", 0)] == [(c.name, c.documents) for c in page.bench.catalog.collections()]
+
+
 # --- usage and settings ---
 
 

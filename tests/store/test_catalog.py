@@ -11,6 +11,7 @@ import pytest
 from rag.errors import (
     CollectionExistsError,
     CollectionNotFoundError,
+    DocumentError,
     DocumentNotFoundError,
     StoreError,
 )
@@ -238,7 +239,7 @@ def test_other_text_for_a_document_that_another_collection_rests_on_is_refused(c
     anew = replace(parsed, text="read differently " * 5)
     chunks = cut(anew, other.id)
 
-    with pytest.raises(StoreError, match="add it again"):
+    with pytest.raises(DocumentError, match="add it again"):
         catalog.put_document(other.id, anew, b"x", chunks, embed([c.text for c in chunks]))
     catalog.remove_document(main.id, parsed.id)
     catalog.put_document(other.id, anew, b"x", chunks, embed([c.text for c in chunks]))
