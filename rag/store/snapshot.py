@@ -89,7 +89,7 @@ class Snapshot:
         """Return the chunks that pass, ascending; None when all do."""
         if not filters:
             return None
-        documents = self._documents(filters)
+        documents = self.passing(filters)
         key = (self._id, self.revision, documents, filters.page_from, filters.page_to)
         found = self._memory.filtered.get(key)
         if found is None:
@@ -98,7 +98,7 @@ class Snapshot:
                 self._memory.filtered.popitem(last=False)
         return found
 
-    def _documents(self, filters: Filters) -> tuple[str, ...] | None:
+    def passing(self, filters: Filters) -> tuple[str, ...] | None:
         """Return the documents that pass, None for all: tags and documents change without a change of the collection."""
         where, values = "", [self._id]
         if filters.document_ids:

@@ -111,6 +111,19 @@ def test_a_filter_by_tag_and_by_pages_narrows_the_search(visit_with_samples: Vis
     assert "filter" not in page.drawn("search.results").partition("fetched")[0]
 
 
+def test_a_tag_that_moved_moves_the_hits(visit_with_samples: Visit) -> None:
+    """Tags change without a change of the collection: the candidates on screen are fetched anew all the same."""
+    page = visit_with_samples("search", q=QUESTION, t="0.1").open("search.filters")
+    one, other = page.bench.catalog.documents()[:2]
+    page.bench.catalog.set_tags(one.id, ["2024"])
+    results = page.pick(key_of(page, "tags"), ["2024"]).drawn("search.results")
+    assert (True, False) == (one.name in results, other.name in results)
+    page.bench.catalog.set_tags(one.id, [])
+    page.bench.catalog.set_tags(other.id, ["2024"])
+    results = page.run().drawn("search.results")
+    assert (False, True) == (one.name in results, other.name in results)
+
+
 def test_a_filter_that_nothing_passes_is_one_sentence(visit_with_samples: Visit) -> None:
     """It says which filter it is and what to do; the question stays."""
     page = visit_with_samples("search", q=QUESTION).pick("search.page_from", 900)
