@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 Visit = Callable[..., Any]
 QUESTION = "Why was turbine 3 out of service and for how long?"
 
@@ -155,6 +157,16 @@ def test_the_address_carries_every_setting(visit_with_samples: Visit) -> None:
         kept[n] for n in ("mmr", "neighbours", "pool", "exact", "page_from", "page_to", "tags")
     )
     assert "2020-01-02" == kept["added_from"].isoformat() and "diversity 0.30" in page.drawn("search.results")
+
+
+@pytest.mark.parametrize(
+    "day", [{"at": "9999-12-31"}, {"af": "0001-01-01"}, {"at": "2199-01-01"}, {"af": "1971-01-01"}]
+)
+def test_a_link_with_a_far_day_opens(visit_with_samples: Visit, day: dict[str, str]) -> None:
+    """A day that no clock shows is passed over, like whatever a link says wrongly; one that is only far away is a filter."""
+    page = visit_with_samples("search", q=QUESTION, **day).open("search.filters")
+    assert [] == page.boxes()
+    assert "turbine 3" in page.drawn("search.results")
 
 
 def test_it_says_what_would_be_sent(visit_with_samples: Visit) -> None:
