@@ -52,8 +52,7 @@ def main() -> None:
 
 def _since(period: str) -> datetime | None:
     days = _PERIODS[period]
-    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    return None if days is None else midnight - timedelta(days=days)
+    return None if days is None else rag.clock.midnight(datetime.now().astimezone().date() - timedelta(days=days))
 
 
 def _headline(by_day: list[dict[str, Any]]) -> None:

@@ -49,6 +49,7 @@ _HOMES = {
 """Where each public name lives. It is imported when it is first asked for: a search needs a third of what there is."""
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 _PARTS = (
+    "clock",
     "errors",
     "evaluation",
     "generation",

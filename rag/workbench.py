@@ -241,6 +241,7 @@ class Workbench:
                     self.catalog, self.ledger, self.data_dir, gate=self.budgets.allow, responses=responses,
                     secrets=secrets_toml.read(),
                 )  # fmt: skip
+                self._gateway.book.on_remove = self.budgets.set
             return self._gateway
 
     @property

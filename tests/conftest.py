@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # `rag` itself is imported inside the fixtures: a part that cannot be imported then fails its own tests only.
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "data" / "samples"
 EVAL = ROOT.parent / "shared" / "eval"
 """Public evaluation sets that are too large for this repository; see `eval_dir`."""
+
+# How long examples take on a busy machine is no failure: `pytest-timeout` ends what hangs.
+settings.register_profile("here", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("here")
 
 # Before anything opens a connection: child processes inherit it, so that their clients meet a closed port at once.
 os.environ.update(

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TOP = 7
 LEVELS = {
     "rag.types": 0, "rag.errors": 0,
-    "rag.settings": 1, "rag.text": 1, "rag.question": 1, "rag.recent": 1,
+    "rag.settings": 1, "rag.text": 1, "rag.question": 1, "rag.recent": 1, "rag.clock": 1,
     "rag.providers": 2, "rag.store": 2, "rag.usage": 2,
     "rag.jobs": 3, "rag.indexing": 3, "rag.embedders": 3, "rag.workbench": 4,
     "rag.ingestion": 5, "rag.retrieval": 5, "rag.generation": 5, "rag.evaluation": 5,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import rag
-from pages.parts import answer_view, job_view, models, profiles, run_list, set_menu, shared, sweeps
+from pages.parts import answer_view, fetching, job_view, models, profiles, run_list, set_menu, shared, sweeps
 from pages.parts.options import told_apart
 from pages.parts.safe_text import draw, label, say, visible
 from rag import RagError, Workbench
@@ -69,7 +69,7 @@ def _planned(
     bench: Workbench, target: Collection, chosen: QuestionSet, model: str, profile: Profile
 ) -> AnswerPlan | None:
     """Say what answering takes; None while that is worked out, and when it cannot be done."""
-    key = (chosen.id, chosen.updated_at, target.id, bench.catalog.revision(target.id), model, profile)
+    key = (chosen.id, chosen.updated_at, fetching.state(bench, target, profile.search), model, profile)
     kept = st.session_state.get(_PLAN)
     if kept is None or kept[0] != key:
         if kept is not None:

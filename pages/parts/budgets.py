@@ -32,11 +32,14 @@ def show(bench: Workbench) -> None:
         say("warning", warning)
     _one(bench, "", "All providers together")
     names = [config.name for config in bench.gateway.book.all()]
-    if names:
+    gone = sorted({state.provider for state in bench.budgets.states()} - {"", *names})
+    if names or gone:
         st.subheader("For one provider")
         st.caption("Counts beside the budget of all: a call has to fit into both.")
     for name in names:
         _one(bench, name, name)
+    for name in gone:
+        _one(bench, name, f"{visible(name, 40)}, which was removed")
     st.caption(
         "A call is held against the budgets before it is made, with what it will likely cost, and corrected when the provider has reported. "
         "Extracts, local servers and answers from the cache are free and always allowed."

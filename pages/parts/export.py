@@ -73,6 +73,8 @@ def _facts(answer: Answer, record: TurnRecord | None) -> Iterator[str]:
         yield f"incomplete ({answer.finish})"
     if summary := str(CheckSummary.of(answer.checks)):
         yield summary
+    if record is not None and (only := rag.reporting.narrowed(record.search)):
+        yield f"searched {only}"
     yield f"answered within {duration(answer.duration_ms)}"
     if used := rag.reporting.tokens(answer.usage):
         yield f"tokens {used}"

@@ -67,7 +67,7 @@ def _one(bench: Workbench, config: ProviderConfig) -> None:
             on_click=_apply, args=(bench, config.name), kwargs={"is_active": not config.is_active},
         )  # fmt: skip
         with remove.popover("Remove", icon=":material/delete:", width="stretch"):
-            st.caption("Its key is forgotten too. What it cost stays in Usage.")
+            st.caption("Its key and its budget are forgotten too. What it cost stays in Usage.")
             st.button(
                 "Remove it", key=f"remove.{config.name}", type="primary", on_click=_remove, args=(bench, config.name)
             )

@@ -68,11 +68,7 @@ def _settings(record: TurnRecord, answer: Answer | None) -> Iterator[tuple[str, 
         )
         yield "Searched for", f"{visible(record.searched_for, 400)} ({by})"
     yield "Search", f"{search.mode}, top {search.top_k}, threshold {search.similarity_threshold or 0:.2f}"
-    if search.filters:
-        yield (
-            "Filter",
-            count(len(search.document_ids), "document") if search.document_ids else "by tags, pages or dates",
-        )
+    yield "Narrowed", visible(rag.reporting.narrowed(search), 400)
     if answer is not None and answer.profile:
         yield "Profile", visible(answer.profile, 60)
     yield "Model", visible(options.model, 80)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import rag
-from pages.parts import controls, job_view, tuning_view
+from pages.parts import controls, fetching, job_view, tuning_view
 from pages.parts.options import told_apart
 from pages.parts.safe_text import draw, el, label, say, visible
 from rag import RagError, SearchOptions, Workbench
@@ -84,9 +84,9 @@ def measured(
 
 
 def _job(bench: Workbench, target: Collection, chosen: QuestionSet, options: SearchOptions) -> Job[Pool]:
-    """Return the job that fetches the candidates: a new one when the set, the documents asked or the collection changed."""
+    """Return the job that fetches the candidates: a new one when the set, the documents that pass or the collection changed."""
     wanted = controls.ranked_over(options)
-    key = (chosen.id, chosen.updated_at, target.id, bench.catalog.revision(target.id), wanted)
+    key = (chosen.id, chosen.updated_at, fetching.state(bench, target, wanted), wanted)
     kept = st.session_state.get(_JOB)
     if kept is None or kept[0] != key:
 

@@ -217,6 +217,8 @@ class ProviderBook:
     ) -> None:
         """`on_forget_key` hears of a provider whose key must be dropped: it was removed, or its address changed."""
         self._store, self.on_forget_key = store, on_forget_key
+        self.on_remove: Callable[[str], None] = lambda name: None
+        """Hears the name of a provider that was removed: what else was set for it goes as well."""
         self._lock = threading.Lock()
 
     def all(self) -> tuple[ProviderConfig, ...]:
@@ -256,11 +258,12 @@ class ProviderBook:
         return _changed(self.get(name), changes)
 
     def remove(self, name: str) -> None:
-        """Forget a provider and its key."""
+        """Forget a provider with its key and whatever was set for it."""
         with self._lock:
             old = self.get(name)
             self._save([c for c in self.all() if c.name != name])
             self._store.set_setting(FALLBACKS, [m for m in self._fallbacks() if not m.startswith(f"{name}/")])
+        self.on_remove(name)
         self.on_forget_key(old)
 
     @property

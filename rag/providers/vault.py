@@ -131,6 +131,16 @@ class Vault:
         return secret
 
     def _derive(self, seal: Mapping[str, Any]) -> bytes:
+        """Return the secret that a seal stands for. Raises `KeyFileError`, also for a seal that no secret can be made from."""
+        try:
+            return self._derived(seal)
+        except (ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
+            raise KeyFileError(
+                f"The seal of the key file {self.path} was changed, so no key in it can be read; "
+                "remove that file and enter the keys again."
+            ) from error
+
+    def _derived(self, seal: Mapping[str, Any]) -> bytes:
         if seal["by"] == "keyring":
             found = _keyring_get(str(seal["id"]))
             if not found:

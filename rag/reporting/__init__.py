@@ -7,7 +7,7 @@ from rag.reporting.report import one_answer, report, report_name
 from rag.reporting.searched import Facts, about_collections
 from rag.reporting.sources import Source, by_marker, place_of, sources
 from rag.reporting.trees import Child, Node, as_html, el, plain, visible
-from rag.reporting.words import cost, duration, foreseen, pages_text, price, price_of, spent, tokens, total
+from rag.reporting.words import cost, duration, foreseen, narrowed, pages_text, price, price_of, spent, tokens, total
 
 __all__ = [
     "Child",
@@ -26,6 +26,7 @@ __all__ = [
     "foreseen",
     "legend",
     "markdown",
+    "narrowed",
     "one_answer",
     "open_points",
     "pages_text",

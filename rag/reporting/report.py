@@ -22,7 +22,7 @@ from rag.reporting.points import open_points, words_of
 from rag.reporting.searched import Facts, about_collections
 from rag.reporting.sources import Source, place_of, sources
 from rag.reporting.trees import Node, as_html, el, plain, visible
-from rag.reporting.words import count, duration, pages_text, price, price_of, tokens, total
+from rag.reporting.words import count, duration, narrowed, pages_text, price, price_of, tokens, total
 from rag.store.conversations import Conversation, Turn
 from rag.types import (
     Answer,
@@ -185,7 +185,7 @@ def _searched(options: SearchOptions) -> str:
     told = f"by {_SEARCHED[options.mode]}, at most {count(options.top_k, 'excerpt')}"
     if options.similarity_threshold is not None:
         told += f" scoring {options.similarity_threshold:.2f} or more"
-    return told + (f", within a filter ({count(len(options.document_ids), 'document')})" if options.filters else "")
+    return ", ".join(filter(None, (told, visible(narrowed(options), 400))))
 
 
 # --- sources --------------------------------------------------------------------------------------------------------

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rag.types import Answer, Paid, Usage
+from rag.types import Answer, Paid, SearchOptions, Usage
+
+
+def narrowed(options: SearchOptions) -> str:
+    """Return what a search was narrowed down to, "" when it was to nothing."""
+    from rag.retrieval.filtering import described  # here, because all of retrieval comes with it
+
+    return f"within a filter ({described(options.filters)})" if options.filters else ""
 
 
 def cost(usd: float | None) -> str:

@@ -12,11 +12,12 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 import numpy as np
 
+from rag.clock import midnight
 from rag.errors import CollectionNotFoundError
 from rag.store import keyword_search
 from rag.store.keyword_index import Frequencies
@@ -89,7 +90,7 @@ class Snapshot:
         """Return the chunks that pass, ascending; None when all do."""
         if not filters:
             return None
-        documents = self._documents(filters)
+        documents = self.passing(filters)
         key = (self._id, self.revision, documents, filters.page_from, filters.page_to)
         found = self._memory.filtered.get(key)
         if found is None:
@@ -98,7 +99,7 @@ class Snapshot:
                 self._memory.filtered.popitem(last=False)
         return found
 
-    def _documents(self, filters: Filters) -> tuple[str, ...] | None:
+    def passing(self, filters: Filters) -> tuple[str, ...] | None:
         """Return the documents that pass, None for all: tags and documents change without a change of the collection."""
         where, values = "", [self._id]
         if filters.document_ids:
@@ -112,10 +113,10 @@ class Snapshot:
             values.append(json.dumps([tag_key(tag) for tag in filters.tags]))
         if filters.added_from:
             where += " AND added_at >= ?"
-            values.append(_midnight(filters.added_from))
+            values.append(_beginning(filters.added_from))
         if filters.added_to:
             where += " AND added_at < ?"
-            values.append(_midnight(filters.added_to + timedelta(days=1)))
+            values.append(_beginning(filters.added_to + timedelta(days=1)))
         if not where:
             return None
         rows = self._connection.execute(
@@ -201,6 +202,6 @@ def _pages(text: str) -> tuple[int, ...]:
     return tuple(json.loads(text))
 
 
-def _midnight(day: date) -> str:
+def _beginning(day: date) -> str:
     """Return when a day begins here, as documents keep their time."""
-    return datetime.combine(day, time.min).astimezone().astimezone(UTC).isoformat()
+    return midnight(day).astimezone(UTC).isoformat()

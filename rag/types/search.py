@@ -78,6 +78,8 @@ class SearchOptions:
             raise ValueError("neighbours must be between 0 and 10")
         if any(page is not None and page < 1 for page in (self.page_from, self.page_to)):
             raise ValueError("pages count from 1")
+        if any(day is not None and not 1970 <= day.year <= 9998 for day in (self.added_from, self.added_to)):
+            raise ValueError("a day to search by is from 1970 to 9998")  # beyond, clocks differ or do not go
 
     @property
     def filters(self) -> Filters:

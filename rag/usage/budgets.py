@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, Protocol
 
+from rag.clock import midnight
 from rag.errors import BudgetExceededError
 from rag.usage.ledger import Ledger, Spent
 
@@ -132,14 +133,14 @@ class Budgets:
 
 def begin(period: Period, now: datetime | None = None) -> datetime:
     """Return when the day or the month began, in local time."""
-    midnight = (now or datetime.now(UTC)).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight if period == "day" else midnight.replace(day=1)
+    today = (now or datetime.now(UTC)).astimezone().date()
+    return midnight(today if period == "day" else today.replace(day=1))
 
 
 def end(period: Period, now: datetime | None = None) -> datetime:
     """Return when the next day or month begins, in local time."""
-    began = begin(period, now)
-    return begin(period, began + timedelta(days=1, hours=2) if period == "day" else began + timedelta(days=32))
+    began = begin(period, now).date()
+    return midnight(began + timedelta(days=1) if period == "day" else (began + timedelta(days=31)).replace(day=1))
 
 
 def money(usd: float) -> str:

@@ -148,7 +148,7 @@ def test_rows_that_are_no_questions_are_told(ferry: Workbench) -> None:
     ]  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.binary(max_size=200), name=st.sampled_from(["q.csv", "q.jsonl"]))
 def test_any_bytes_give_questions_or_a_sentence(ferry: Workbench, data: bytes, name: str) -> None:
     """No file makes another kind of error."""
@@ -238,7 +238,7 @@ def test_of_several_places_the_nearest_is_taken() -> None:
     assert None is locate(text, "abc", within=(1, 3))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=st.text(max_size=80), start=st.integers(0, 60), length=st.integers(3, 40))
 def test_any_piece_of_a_text_is_found(text: str, start: int, length: int) -> None:
     """What is cut out of a text is found in it, whatever its script, at a place that reads the same."""

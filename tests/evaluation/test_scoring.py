@@ -76,7 +76,7 @@ def characters(question: LabelledQuestion, hits: tuple[Hit, ...]) -> dict[str, f
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), options=OPTIONS)
 @example(
     seed=4, options=SearchOptions(weight=0.5, top_k=60, similarity_threshold=0)

@@ -194,7 +194,7 @@ def test_runs_are_kept_and_opened_again(library: Workbench, question_set: Questi
         Runs(library.catalog.engine).get(run.info.id)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(weight=st.floats(0, 1), top_k=st.integers(1, 10), threshold=st.floats(0, 0.6))
 def test_two_runs_side_by_side(
     library: Workbench, question_set: QuestionSet, weight: float, top_k: int, threshold: float

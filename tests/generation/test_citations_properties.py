@@ -63,9 +63,7 @@ _NOISE = st.one_of(
     st.text(alphabet="[]()`~0123456789,-–;:†【】［］\\\n \"'>.aß", max_size=12),
 )
 ANSWERS = st.lists(st.one_of(_SENTENCES, _MARKERS, _NOISE), max_size=14).map("".join)
-MANY = settings(
-    max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+MANY = settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 SHOWN_MARKER = re.compile(r"\[(\d{1,3})\]")
 
 
@@ -119,7 +117,7 @@ def test_a_cut_anywhere_changes_nothing(answer: str, data: st.DataObject, is_jso
     assert whole == read(HITS, [decode(raw[i : i + size]) for i in range(0, len(raw), size)], is_json=is_json)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(ANSWERS, st.integers(1, 40))
 def test_checks_do_not_depend_on_the_pieces(answer: str, size: int) -> None:
     """The checks at the end are the same however the text came, and each lies inside the text with its figures inside it."""

@@ -120,7 +120,7 @@ def test_titles_are_known_from_the_document_or_their_number() -> None:
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.sampled_from("ab .\n?!A1[]-•|é的\u2028"), max_size=200), st.integers(0, 200), st.integers(0, 200))
 def test_any_text_gives_ordered_spans_with_something_to_read(text: str, one: int, other: int) -> None:
     """Whatever the text: spans are in order, inside it, do not overlap, and hold more than white space."""

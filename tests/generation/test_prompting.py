@@ -126,7 +126,7 @@ def test_styles_are_values_that_can_be_edited() -> None:
     assert "Ann it was [1]." in system_text(mine)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.integers(1, 120), min_size=1, max_size=8),
     st.lists(st.tuples(st.integers(1, 40), st.integers(1, 80)), max_size=6),

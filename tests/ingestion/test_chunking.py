@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.ingestion.chunking import chunk
@@ -52,7 +52,6 @@ _texts = st.lists(
 ).map("".join)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(_texts, st.integers(20, 60), st.integers(0, 30))
 def test_chunks_are_exact_ordered_complete_and_small(text: str, size: int, overlap: int) -> None:
     """Whatever the text: offsets are exact, order is the text's, nothing that can be seen is missing, none is too long."""

@@ -6,7 +6,7 @@ import itertools
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.text import paragraphs, sentences
@@ -72,7 +72,6 @@ def test_long_lines_are_paragraphs() -> None:
     assert ["= Title =", line.strip(), line.strip()] == [text[s:e] for s, e in paragraphs(text)]
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.text(alphabet="aB1.!? \n“”-•…,", max_size=300))
 def test_every_character_lies_in_exactly_one_sentence(text: str) -> None:
     """Sentences are in order, apart, without white space around them, and together hold all that is not white space."""

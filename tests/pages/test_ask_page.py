@@ -68,7 +68,7 @@ def test_only_the_chosen_documents_answer(visit_with_samples: Visit) -> None:
     assert {handbook.name} == {c.hit.document_name for c in turn.answer.citations} and 1 == len(turn.answer.citations)
     page.test.session_state["ask.dialog"] = ("sent", turn.stream_id)
     said = page.run().drawn("ask.sent")
-    assert "1 document" in said and "nothing was sent" in said and "brief" in said
+    assert "within a filter (1 document)" in said and "nothing was sent" in said and "brief" in said
 
 
 def test_a_style_that_extracts_cannot_do_is_said(visit_with_samples: Visit) -> None:

@@ -68,6 +68,33 @@ def test_one_provider_has_a_budget_of_its_own(visit: Visit) -> None:
     assert "acme: left this month $1.50 of $2.00" in page.go("usage").drawn("usage.budgets")
 
 
+def test_a_budget_goes_with_its_provider(visit: Visit) -> None:
+    """Nothing warns of it any more, and a new provider of that name has none."""
+    page = visit("settings")
+    gateway = page.bench.gateway
+    gateway.book.add(gateway.configure("acme", base_url="https://acme.example/v1"))
+    put(page.run(), "budget.acme.day", 1.0)
+    put(page, "budget..day", 5.0)
+    spend(page, 0.95)
+    assert any("today's budget for acme" in box for box in page.run().boxes())
+    page.press("Remove it")
+    assert [("", "day")] == [(state.provider, state.period) for state in page.bench.budgets.states()]
+    assert [] == page.boxes()
+    gateway.book.add(gateway.configure("acme", base_url="https://acme.example/v1"))
+    assert page.run().test.number_input("budget.acme.day").value is None
+
+
+def test_a_budget_that_outlived_its_provider_can_be_taken_back(visit: Visit) -> None:
+    """It is drawn as long as it is there: older versions left it behind."""
+    page = visit("settings")
+    page.bench.budgets.set("gone", month=2.0)
+    page = page.run()
+    assert "gone, which was removed" in page.drawn("budget.name.gone")
+    page = put(page, "budget.gone.month", None)
+    assert [] == page.bench.budgets.states()
+    assert not page.run().has("budget.name.gone")
+
+
 def test_an_answer_that_does_not_fit_is_a_sentence(visit_with_samples: Visit) -> None:
     """No request goes out, the page stays usable, and the line above the question says that the budget is used up."""
     with FaultServer() as server:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from datetime import time as clock
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -140,6 +142,31 @@ def test_days_and_times_are_those_of_this_machine(western: None, visit_with_samp
     assert ["2026-01-19"] == list(page.run().test.dataframe[0].value["Day"])
     assert {evening} == set(page.go("documents").test.dataframe[0].value["Added"])
     assert {evening} == set(page.go("embedding").test.dataframe[0].value["Made"])
+
+
+@pytest.fixture
+def summer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clock was put forward three days ago."""
+    began = (datetime.now(UTC) - timedelta(days=3)).timetuple().tm_yday - 1
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", f"WIN0SUM,{began}/12,{(began + 100) % 365}/12")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def test_a_period_begins_at_midnight_also_before_the_clock_was_changed(summer: None, visit: Visit) -> None:
+    """Of the last seven days are all calls of the first one, and none of the evening before."""
+    page = visit("usage")
+    assert [0, 1] == [time.localtime(time.time() - days * 86400).tm_isdst for days in (6, 0)]
+    first = datetime.now().astimezone().date() - timedelta(days=6)
+    for at in (datetime.combine(first, clock(0, 30)), datetime.combine(first, clock(0, 30)) - timedelta(hours=1)):
+        row = page.bench.ledger.start("ask", "somebody", "model")
+        with page.bench.catalog.engine.execution_options(writes=True).begin() as connection:
+            when = at.astimezone(UTC).isoformat()
+            connection.exec_driver_sql("UPDATE usage SET at = ? WHERE id = ?", (when, row))
+    assert "calls 2" in page.run().drawn("usage.facts")
+    assert "calls 1" in page.pick("usage.period", "7 days").drawn("usage.facts")
 
 
 def test_usage_is_empty_until_a_model_was_called(visit: Visit) -> None:

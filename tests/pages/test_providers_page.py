@@ -133,6 +133,31 @@ def test_stored_keys_are_unlocked_after_a_restart(visit: Visit, server: FaultSer
     assert "ready" in page.drawn("settings.provider.fault")
 
 
+def test_a_changed_seal_leaves_the_pages_usable(
+    visit_with_samples: Visit, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings says what is wrong at the provider, extracts answer all the same, and what it says to do mends it."""
+    from pages.parts import shared
+
+    monkeypatch.setenv("RAG_KEY_PASSPHRASE", "a long passphrase")
+    bench = visit_with_samples("settings").bench
+    bench.gateway.book.add(bench.gateway.configure("fault", base_url=server.openai_url, models=("ok",)))
+    bench.gateway.set_key("fault", KEY, where="key file")
+    path = bench.gateway.keys.vault.path
+    path.write_text(path.read_text().replace("32768", "32767"))
+    shared.close_bench()
+    page = visit_with_samples("settings")
+    assert "The seal of the key file" in page.drawn("settings.provider.fault")
+    page.go("ask").test.chat_input[0].set_value("What did the gearbox cost?")
+    page.run()
+    for stream in page.bench.answers.values():
+        stream.wait(30)
+    assert "gearbox" in page.run().drawn("ask.last")
+    path.unlink()
+    page.go("settings").bench.gateway.set_key("fault", KEY, where="key file")
+    assert "ready" in page.run().drawn("settings.provider.fault")
+
+
 def test_another_address_drops_the_key(visit: Visit, server: FaultServer, elsewhere: FaultServer) -> None:
     """The key was entered for the first address, and the page says so before."""
     page = added(visit("settings"), server)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 Visit = Callable[..., Any]
 QUESTION = "Why was turbine 3 out of service and for how long?"
 
@@ -111,6 +113,19 @@ def test_a_filter_by_tag_and_by_pages_narrows_the_search(visit_with_samples: Vis
     assert "filter" not in page.drawn("search.results").partition("fetched")[0]
 
 
+def test_a_tag_that_moved_moves_the_hits(visit_with_samples: Visit) -> None:
+    """Tags change without a change of the collection: the candidates on screen are fetched anew all the same."""
+    page = visit_with_samples("search", q=QUESTION, t="0.1").open("search.filters")
+    one, other = page.bench.catalog.documents()[:2]
+    page.bench.catalog.set_tags(one.id, ["2024"])
+    results = page.pick(key_of(page, "tags"), ["2024"]).drawn("search.results")
+    assert (True, False) == (one.name in results, other.name in results)
+    page.bench.catalog.set_tags(one.id, [])
+    page.bench.catalog.set_tags(other.id, ["2024"])
+    results = page.run().drawn("search.results")
+    assert (False, True) == (one.name in results, other.name in results)
+
+
 def test_a_filter_that_nothing_passes_is_one_sentence(visit_with_samples: Visit) -> None:
     """It says which filter it is and what to do; the question stays."""
     page = visit_with_samples("search", q=QUESTION).pick("search.page_from", 900)
@@ -142,6 +157,16 @@ def test_the_address_carries_every_setting(visit_with_samples: Visit) -> None:
         kept[n] for n in ("mmr", "neighbours", "pool", "exact", "page_from", "page_to", "tags")
     )
     assert "2020-01-02" == kept["added_from"].isoformat() and "diversity 0.30" in page.drawn("search.results")
+
+
+@pytest.mark.parametrize(
+    "day", [{"at": "9999-12-31"}, {"af": "0001-01-01"}, {"at": "2199-01-01"}, {"af": "1971-01-01"}]
+)
+def test_a_link_with_a_far_day_opens(visit_with_samples: Visit, day: dict[str, str]) -> None:
+    """A day that no clock shows is passed over, like whatever a link says wrongly; one that is only far away is a filter."""
+    page = visit_with_samples("search", q=QUESTION, **day).open("search.filters")
+    assert [] == page.boxes()
+    assert "turbine 3" in page.drawn("search.results")
 
 
 def test_it_says_what_would_be_sent(visit_with_samples: Visit) -> None:

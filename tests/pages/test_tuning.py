@@ -71,6 +71,22 @@ def test_a_slider_moves_the_figures_of_the_whole_set(tuned: Any) -> None:
     assert "−" in drawn and "Change since the built-in settings: hybrid 0.50 · top 6 · threshold 0.42" in drawn
 
 
+def test_a_tag_that_moved_measures_the_set_anew(tuned: Any) -> None:
+    """The figures are of the documents that have the tag now."""
+    import rag
+    from pages.parts import controls
+
+    catalog = tuned.bench.catalog
+    one, other = catalog.documents()[:2]
+    for tagged, bare in ((one, other), (other, one)):
+        catalog.set_tags(bare.id, [])
+        catalog.set_tags(tagged.id, ["kept"])
+        tuned.run().pick(controls.keys(tuned.bench.collection())["tags"], ["kept"]).finish("score")
+        options = rag.SearchOptions(tags=("kept",))
+        expected = rag.evaluation.evaluate(tuned.bench, "sample questions", options=options)
+        assert f"{expected.figures['ndcg@10'].value:.3f}" in tuned.drawn("tuning.set.drawn")
+
+
 def test_figures_are_those_of_the_engine(tuned: Any) -> None:
     """The page shows what `rag.evaluation` says for the settings on it."""
     import rag

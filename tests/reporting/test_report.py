@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -249,6 +249,32 @@ def test_the_fingerprint_is_of_what_was_searched(bench: rag.Workbench) -> None:
     bench.create_collection("main")
     for text in told():
         assert f"{then}; the collection has changed since" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (rag.SearchOptions(tags=("2024", "<b>bold</b>")), "tagged '2024' or '<b>bold</b>'"),
+        (rag.SearchOptions(page_from=2, page_to=3), "pages 2 to 3"),
+        (rag.SearchOptions(added_from=date(2020, 1, 2)), "added from 2020-01-02"),
+    ],
+)
+def test_a_filter_is_named(bench: rag.Workbench, samples: list[Upload], options: rag.SearchOptions, said: str) -> None:
+    """Report and Markdown say what the answer was narrowed down to; without a filter they say nothing of one."""
+    from pages.parts import export
+
+    rag.ingest(bench, samples[:1])
+    bench.catalog.set_tags(bench.catalog.documents()[0].id, ["2024"])
+    for options_now in (options, rag.SearchOptions()):
+        asked = rag.ask(bench, QUESTION, search_options=options_now)
+        asked.wait(30)
+        found = rag.conversation(bench, asked.conversation_id or "")
+        read = Reader(rag.reporting.report(bench, found))
+        assert_inert(read)
+        assert (options_now is options) == (f"within a filter ({said})" in read.text)
+        escaped = f"within a filter ({said.replace('<', '&lt;')})"
+        assert (options_now is options) == (escaped in export.conversation(bench, found))
+        assert (options_now is options) == ("filter" in read.text)
 
 
 def test_turns_of_two_collections_each_say_their_own(bench: rag.Workbench) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from rag.errors import FilterError
 from rag.retrieval import serves
 from rag.retrieval.filtering import described, passes
 from rag.store import schema
+from rag.store.profiles import from_json
 from rag.types import Chunk, SearchResult
 
 QUESTION = "How many sea trout passed Mill Weir?"
@@ -139,6 +140,25 @@ def test_tags_that_change_are_seen_at_once(bench: Workbench, samples: list[Uploa
         bench.catalog.set_tags(second, ["x"] * (tagged == second))
         found = rag.search(bench, QUESTION, options=replace(ALL, tags=("x",)))
         assert {h.chunk.document_id for h in found.candidates} == {tagged}
+
+
+@pytest.mark.parametrize("day", [date.min, date(1969, 12, 31), date(9999, 1, 1), date.max])
+@pytest.mark.parametrize("name", ["added_from", "added_to"])
+def test_a_day_that_no_clock_shows_is_refused(name: str, day: date) -> None:
+    """In a sentence, before anything is searched; a profile that has one is read without it."""
+    with pytest.raises(ValueError, match="a day to search by is from 1970 to 9998"):
+        SearchOptions(**{name: day})
+    assert SearchOptions(top_k=3) == from_json(SearchOptions, {name: day.isoformat(), "top_k": 3})
+
+
+@pytest.mark.parametrize("day", [date(1970, 1, 1), date(9998, 12, 31)])
+def test_the_first_and_the_last_day_can_be_searched_by(library: Workbench, day: date) -> None:
+    """They are days like any other: nothing was added before the one or after the other."""
+    inside = {"added_from": day} if day.year == 1970 else {"added_to": day}
+    outside = {"added_to": day} if day.year == 1970 else {"added_from": day}
+    assert rag.search(library, QUESTION, options=replace(ALL, **inside)).hits
+    with pytest.raises(FilterError):
+        rag.search(library, QUESTION, options=replace(ALL, **outside))
 
 
 def test_dates_are_days_of_this_machine(bench: Workbench, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ options = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(pools, options)
 def test_every_candidate_has_one_place(pool: Candidates, chosen: SearchOptions) -> None:
     """Ranks count 1, 2, … over all candidates, hits come first and pass the threshold, and none is lost or doubled."""
@@ -129,7 +129,7 @@ def test_every_candidate_has_one_place(pool: Candidates, chosen: SearchOptions) 
     assert all(0 < h.short_by == pytest.approx(result.threshold - h.score) for h in result.near_misses)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(pools, options)
 def test_near_misses_become_hits_when_the_threshold_comes_down_to_them(pool: Candidates, chosen: SearchOptions) -> None:
     """Lowering the threshold to a near miss's score makes it a hit."""
@@ -144,7 +144,7 @@ def _stands_among(near: Hit, result: SearchResult) -> bool:
     return near.chunk.id in names(result.hits) or near.rank_score == last.rank_score
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(pools, options, grid)
 def test_lowering_the_threshold_only_adds(pool: Candidates, chosen: SearchOptions, other: float) -> None:
     """With room for all, the hits at a high threshold are among the hits at a low one, in the same order."""

@@ -181,7 +181,7 @@ def test_an_empty_collection_finds_nothing(catalog: Catalog) -> None:
     assert ({"budget": 0}, 0) == catalog.document_frequencies(main.id, ["budget"])
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=st.text(min_size=1, max_size=60), number=st.integers(0, 10**9))
 def test_every_chunk_is_found_by_its_own_words(catalog: Catalog, text: str, number: int) -> None:
     """Whatever the script and whatever signs FTS5 gives a meaning to, the words of a chunk find it."""

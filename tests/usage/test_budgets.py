@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,16 @@ def ledger(catalog: Catalog) -> Ledger:
 @pytest.fixture
 def budgets(catalog: Catalog, ledger: Ledger) -> Budgets:
     return Budgets(ledger, catalog)
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clock is changed on 29 March and on 25 October 2026."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 def call(ledger: Ledger, likely: float | None, cost: float | None, provider: str = "acme") -> None:
@@ -157,3 +168,33 @@ def test_days_and_months_end_when_the_calendar_says(now: str, day: str, month: s
     at = datetime.fromisoformat(now)
     assert (day, month) == (end("day", at).date().isoformat(), end("month", at).date().isoformat())
     assert now[:8] + "01" == begin("month", at).date().isoformat()
+
+
+@pytest.mark.parametrize(
+    ("now", "day", "tomorrow", "month", "next_month"),
+    [
+        ("2026-03-29T12:00", "2026-03-28T23:00", "2026-03-29T22:00", "2026-02-28T23:00", "2026-03-31T22:00"),
+        ("2026-03-30T12:00", "2026-03-29T22:00", "2026-03-30T22:00", "2026-02-28T23:00", "2026-03-31T22:00"),
+        ("2026-10-25T12:00", "2026-10-24T22:00", "2026-10-25T23:00", "2026-09-30T22:00", "2026-10-31T23:00"),
+        ("2026-10-26T12:00", "2026-10-25T23:00", "2026-10-26T23:00", "2026-09-30T22:00", "2026-10-31T23:00"),
+        ("2026-12-31T12:00", "2026-12-30T23:00", "2026-12-31T23:00", "2026-11-30T23:00", "2026-12-31T23:00"),
+    ],
+)
+def test_days_and_months_begin_at_midnight_when_the_clock_is_changed(
+    berlin: None, now: str, day: str, tomorrow: str, month: str, next_month: str
+) -> None:
+    """Midnight by the clock as it stood then, not as it stands now; the times expected are UTC."""
+    at = datetime.fromisoformat(now)
+    bounds = (begin("day", at), end("day", at), begin("month", at), end("month", at))
+    assert [day, tomorrow, month, next_month] == [b.astimezone(UTC).isoformat()[:16] for b in bounds]
+    assert {0} == {b.hour for b in bounds}
+
+
+def test_a_midnight_that_the_clock_leaves_out_is_the_hour_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Chile that day begins at one o'clock."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/Santiago")
+        time.tzset()
+        began = begin("day", datetime.fromisoformat("2026-09-06T12:00"))
+        assert "2026-09-06T01:00:00-03:00" == began.isoformat()
+    time.tzset()

@@ -285,6 +285,33 @@ def test_a_lost_or_changed_key_file_is_said_clearly(gateway: Gateway, server: Fa
     assert "enter" in gateway.problem(gateway.book.get("lab"))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n": 32767}, {"n": "many"}, {"n": None}, {"n": float("inf")}, {"n": 0}, {"r": 0}, {"salt": "no base64"}, {"salt": 7},
+        {"salt": None}, {"by": "keyring"},
+    ],
+)  # fmt: skip
+def test_a_changed_seal_is_said_clearly(gateway: Gateway, server: FaultServer, change: dict[str, Any]) -> None:
+    """What no secret can be made from is a damaged file, in one sentence, and not overwritten; removing it is the way out."""
+    gateway.book.add(make_config("lab", "openai", base_url=server.openai_url))
+    gateway.set_key("lab", KEY, where="key file")
+    path = gateway.keys.vault.path  # type: ignore[union-attr]
+    content = json.loads(path.read_text())
+    content["seal"] = {name: value for name, value in (content["seal"] | change).items() if value is not None}
+    path.write_text(json.dumps(content))
+    said = f"The seal of the key file {path} was changed, so no key in it can be read; remove that file and enter the keys again."
+    assert said == gateway.problem(gateway.book.get("lab"))
+    for act in (lambda: gateway.run(ask("lab/ok")), lambda: gateway.set_key("lab", OTHER, where="key file")):
+        with pytest.raises(KeyFileError, match="seal of the key file"):
+            act()
+    assert content == json.loads(path.read_text())
+    assert [] == server.exchanges
+    path.unlink()
+    gateway.set_key("lab", OTHER, where="key file")
+    assert "" == gateway.problem(gateway.book.get("lab"))
+
+
 def test_every_changed_byte_of_a_sealed_key_is_noticed(tmp_path: Path) -> None:
     """A key is what was entered, or an error."""
     path = tmp_path / "keys.json"
@@ -340,6 +367,9 @@ def test_a_keyring_can_hold_the_secret(tmp_path: Path) -> None:
         path = tmp_path / "keys.json"
         Vault(path, use_keyring=True).put("a", "h", KEY)
         assert KEY == Vault(path, use_keyring=True).get("a", "h")
+        ring.kept = dict.fromkeys(ring.kept, "no base64")
+        with pytest.raises(KeyFileError, match="seal of the key file"):
+            Vault(path, use_keyring=True).get("a", "h")
         ring.kept.clear()
         with pytest.raises(KeyFileError, match="keyring no longer has the secret"):
             Vault(path, use_keyring=True).get("a", "h")
