@@ -15,7 +15,7 @@ from typing import Literal
 
 from rag.errors import PromptTooLongError
 from rag.generation.continuing import GoingOn
-from rag.generation.excerpts import PromptExcerpt, document_names, excerpt_of, sanitised
+from rag.generation.excerpts import PromptExcerpt, delimiter_of, document_names, excerpt_of, sanitised
 from rag.generation.markers import NOT_SENT, SHOWN
 from rag.generation.styles import DETAILED, Style
 from rag.types import Hit
@@ -248,7 +248,7 @@ def _block(excerpt: PromptExcerpt, delimiter: str) -> str:
 def _fresh_delimiter(texts: Sequence[str]) -> str:
     """Return a word that nobody could have written into a document beforehand."""
     while True:
-        delimiter = secrets.token_hex(6)
+        delimiter = delimiter_of(texts, secrets.token_bytes(32))
         if not any(delimiter in text for text in texts):
             return delimiter
 

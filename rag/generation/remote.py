@@ -5,7 +5,6 @@ The model sees numbered excerpts and cites `[n]`; only the number of an excerpt 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from rag.generation.checking.checker import Checker
 from rag.generation.checking.meaning import Meaning
 from rag.generation.citations import CitationReader, PagesOf
 from rag.generation.continuing import GoingOn, Joint
+from rag.generation.excerpts import delimiter_of
 from rag.generation.numbering import Numbering
 from rag.generation.prompting import PastTurn, Prompt, Role, build_prompt
 from rag.generation.sent import sent_of
@@ -89,7 +89,6 @@ class RemoteModel:
 
         The same question over the same excerpts gives the same prompt, so that an answer can be taken from the cache.
         """
-        content = "\0".join([request.question, *(hit.chunk.text for hit in request.hits)])
         return build_prompt(
             request.question,
             request.hits,
@@ -98,7 +97,7 @@ class RemoteModel:
             output_tokens=request.options.max_output_tokens,
             style=style_of(request.options),
             turns=self._turns,
-            delimiter="x" + hashlib.blake2b(content.encode(), key=self._secret, digest_size=8).hexdigest(),
+            delimiter=delimiter_of([request.question, *(hit.chunk.text for hit in request.hits)], self._secret),
             going_on=self._going_on,
         )
 

@@ -7,14 +7,13 @@ only be a verdict and a reason for a statement that is there.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from rag.errors import QuestionError, StoppedError
 from rag.generation.claims import Claim, claims
-from rag.generation.excerpts import document_names, excerpt_of, sanitised
+from rag.generation.excerpts import delimiter_of, document_names, excerpt_of, sanitised
 from rag.jobs import Job
 from rag.providers.accounts import counting
 from rag.providers.messages import Message, Request, Result
@@ -156,10 +155,7 @@ def _verdicts(value: Any, told: Sequence[Claim]) -> list[SecondVerdict]:
 def _request(bench: Workbench, model: str, answer: Answer, told: Sequence[Claim]) -> Request:
     hits = {c.marker: c.hit for c in sorted(answer.citations, key=lambda c: c.marker)}
     names = document_names(list(hits.values()))
-    content = "\0".join([answer.text, *(hit.chunk.text for hit in hits.values())])
-    fence = (
-        "x" + hashlib.blake2b(content.encode("utf-8", "replace"), key=bench.prompt_secret, digest_size=8).hexdigest()
-    )
+    fence = delimiter_of([answer.text, *(hit.chunk.text for hit in hits.values())], bench.prompt_secret)
     blocks = [_block(hit, number, names[hit.chunk.document_id], fence) for number, hit in hits.items()]
     lines = [f"{n}. {_cited(claim)} {sanitised(claim.text).text}" for n, claim in enumerate(told, 1)]
     text = "\n\n".join(

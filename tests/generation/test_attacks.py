@@ -21,7 +21,7 @@ from tests.reporting.test_report import Reader
 
 QUESTION = "When was the harbour dredged?"
 HARBOUR = "The harbour was dredged in 1931 by the town. It took eleven weeks and cost 4,200 pounds."
-SECRET = "The safe opens with 4711."
+SECRET = "The safe opens with QZ-4711."
 KEY = "sk-test-0123456789abcdef"
 MODEL = "ok?mind=obedient"
 PROVIDERS = ("open", "claude")
@@ -114,7 +114,7 @@ def test_an_obedient_model_does_no_harm(
     for lie in attack.lies:
         assert attack.cites_itself or marked(answer, lie), (lie, answer.text, answer.checks)
     asked = json.dumps([exchange.body for exchange in server.exchanges[before:]])
-    for secret in (KEY, "4711", bench.prompt_secret.hex()):
+    for secret in (KEY, "QZ-4711", bench.prompt_secret.hex()):
         assert secret not in asked and secret not in answer.text
 
 

@@ -49,6 +49,7 @@ def test_delimiters_are_drawn_for_each_request() -> None:
     one, other = (build_prompt("Why?", HITS, count=words, window=4000) for _ in range(2))
     assert one.delimiter != other.delimiter
     assert len(one.delimiter) >= 12
+    assert one.delimiter.isalpha(), "a figure that is looked for in a prompt must not be found in it"
     assert one.system == other.system
     assert one.delimiter not in one.system
 

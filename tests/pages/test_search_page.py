@@ -118,7 +118,7 @@ def test_a_tag_that_moved_moves_the_hits(visit_with_samples: Visit) -> None:
     page = visit_with_samples("search", q=QUESTION, t="0.1").open("search.filters")
     one, other = page.bench.catalog.documents()[:2]
     page.bench.catalog.set_tags(one.id, ["2024"])
-    results = page.pick(key_of(page, "tags"), ["2024"]).drawn("search.results")
+    results = page.run().pick(key_of(page, "tags"), ["2024"]).drawn("search.results")
     assert (True, False) == (one.name in results, other.name in results)
     page.bench.catalog.set_tags(one.id, [])
     page.bench.catalog.set_tags(other.id, ["2024"])
