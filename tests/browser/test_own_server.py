@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.harness import ROOT, Server, Visitor, served
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -193,8 +194,7 @@ def test_an_answer_streams_stops_and_survives(browser: Browser, slow_server: Ser
     running = tab.page.locator(".st-key-ask-last .said")
     running.get_by_text("turbine").first.wait_for(timeout=15_000)
     first = len(running.inner_text())
-    tab.page.wait_for_timeout(1000)
-    assert len(running.inner_text()) > first
+    until(lambda: len(running.inner_text()) > first)
     tab.page.get_by_test_id("stSidebarNavLink").filter(has_text="Usage").click()
     tab.idle()
     tab.page.get_by_test_id("stSidebarNavLink").filter(has_text="Ask").click()
@@ -217,8 +217,7 @@ def test_an_earlier_question_asked_again_streams_in_its_place(browser: Browser, 
     running = first.locator(".said")
     running.get_by_text("turbine").first.wait_for(timeout=15_000)
     before = len(running.inner_text())
-    tab.page.wait_for_timeout(1000)
-    assert len(running.inner_text()) > before
+    until(lambda: len(running.inner_text()) > before)
     assert 0 <= first.bounding_box()["y"] < 600  # type: ignore[index]
     assert "Fidelio" in tab.page.locator("section.turn").last.inner_text()
     assert 0 == tab.page.get_by_text("Incomplete").count()
