@@ -120,7 +120,8 @@ def test_reading_and_counting_usage_beside_a_running_owner(folder: Path) -> None
         for n in range(10):
             process.stdin.write("put\n")
             process.stdin.flush()
-            assert reader.vectors(main.id).matrix.shape[0] == len(reader.vectors(main.id).chunk_ids)
+            table = reader.vectors(main.id)  # read once: the owner goes on writing
+            assert table.matrix.shape[0] == len(table.chunk_ids)
             ledger.start("search", "local", "m")
             process.stdout.readline()
             assert n + 1 == len(reader.documents(main.id))
