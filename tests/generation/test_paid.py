@@ -166,8 +166,12 @@ def test_what_is_stopped_is_unknown_and_never_nothing(bench: rag.Workbench, serv
     """Nobody knows yet what a stopped call took."""
     stream = rag.ask(bench, QUESTION, generate_options=GenerateOptions(model="open/slow?s=20"))
     until(lambda: bool(server.of("slow?s=20")))
+    keep, looked = stream._on_paid[0], threading.Event()
+    stream._on_paid[0] = lambda *ended: (looked.wait(30), keep(*ended))[1]  # known only after it was looked at
     stream.stop()
     assert stream.wait(5).cost_usd is None and "unknown" == rag.reporting.price_of(stream.wait())
+    looked.set()
+    assert stream.settle(30)
 
 
 @pytest.mark.parametrize("model", ["slow?s=20", "stall?s=20"])

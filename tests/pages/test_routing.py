@@ -72,6 +72,7 @@ def test_a_follow_up_is_rewritten_by_the_small_model(page: Any, server: FaultSer
     """A simple task does not need the model that answers."""
     server.replies["ok?size=small"] = ["What did the gearbox of turbine 3 cost?"]
     ask(page)
+    settle(page)  # the title is written in the background
     ask(page, "And what did it cost?")
     settle(page)
     assert ["rewrite", "title"] == [r.action for r in page.bench.ledger.records() if r.model == "ok?size=small"]
