@@ -169,8 +169,28 @@ class Visitor:
         self.strangers: list[str] = []
         self.errors: list[str] = []
         self.page.on("request", lambda request: self._note(request.url))
-        self.page.on("websocket", lambda socket: self._note(socket.url))
+        self.page.on("websocket", self._watch)
+        self._runs_due = 0.0
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _watch(self, socket: Any) -> None:
+        """Take note of each run that the page asks for, until it is told that one has ended."""
+        from streamlit.proto.BackMsg_pb2 import BackMsg
+        from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+        def sent(frame: Any) -> None:
+            self._runs_due += BackMsg.FromString(frame).WhichOneof("type") == "rerun_script"
+
+        def heard(frame: Any) -> None:
+            message = ForwardMsg.FromString(frame)
+            ended = message.WhichOneof("type") == "script_finished"
+            if ended and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                self._runs_due = 0
+
+        self._note(socket.url)
+        self._runs_due = 0
+        socket.on("framesent", sent)
+        socket.on("framereceived", heard)
 
     def _note(self, url: str) -> None:
         own = (self.server.address(), f"ws://127.0.0.1:{self.server.port}/", "data:", "blob:")
@@ -187,6 +207,9 @@ class Visitor:
         A page that goes on changing, as one with a running job does, is waited for no longer than eight seconds.
         """
         self.page.wait_for_timeout(120)
+        end = time.monotonic() + 60
+        while self._runs_due and time.monotonic() < end:
+            self.page.wait_for_timeout(20)
         self.page.wait_for_selector(IDLE, timeout=60_000)
         self.page.evaluate(_SETTLED, settle_ms)
         self.page.wait_for_selector(IDLE, timeout=60_000)
