@@ -15,6 +15,7 @@ import pytest
 
 from tests.browser.harness import Visitor, served
 from tests.faultserver import FaultServer
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -104,9 +105,10 @@ def test_a_fault_is_a_sentence_and_the_page_stays_usable(stage: Stage, model: st
 
 def test_stop_before_the_first_byte(stage: Stage) -> None:
     """While nothing has come there is a sentence and Stop, and stopping is felt at once."""
+    page, before = stage.tab.page, len(stage.provider.of("slow?delay=20"))
     stage.ask("slow?delay=20")
-    page = stage.tab.page
     page.get_by_text("Waiting for fault/slow").wait_for(timeout=15_000)
+    until(lambda: len(stage.provider.of("slow?delay=20")) > before)  # unsent, it would cost nothing
     began = time.monotonic()
     page.locator("[class*=st-key-ask-stop] button").click()
     page.locator("section.turn .notice", has_text="Stopped").wait_for(timeout=10_000)

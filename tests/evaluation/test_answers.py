@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -220,12 +219,12 @@ def test_a_wrong_key_is_not_tried_for_every_question(bench: Workbench, asked: Qu
 
 def test_a_stopped_run_goes_on(bench: Workbench, asked: QuestionSet, server: FaultServer) -> None:
     """What was answered before the stop is kept and not asked again."""
-    model = "slow?s=0.4;ok"
+    model = (
+        "slow?s=3600;ok;slow?s=3600;slow?s=3600;ok"  # by the order in which they come: one is answered, the others hang
+    )
     server.replies[model] = [CITED]
     job = start_answers(bench, asked, model=f"fault/{model}", use_cache=False)
-    while job.progress.unit != "answers" or job.progress.done < 1:
-        time.sleep(0.02)
-        assert job.running
+    until(lambda: 4 == len(server.of(model)) and "answers" == job.progress.unit and job.progress.done >= 1)
     job.stop()
     assert job.wait(30) and "stopped" == job.state
     before = Runs(bench.catalog.engine).get(job.subject)
